@@ -1,0 +1,2 @@
+// Asio, compiled once for the whole library.
+#include <boost/asio/impl/src.hpp>

@@ -1,0 +1,61 @@
+#include "hostmesh/base/reactor.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <utility>
+
+#include "hostmesh/base/detail/reactor_impl.hpp"
+
+namespace hostmesh {
+
+Reactor::Reactor() : impl_(std::make_unique<Impl>()) {}
+Reactor::~Reactor() = default;
+
+void Reactor::run() {
+  const auto work = boost::asio::make_work_guard(impl_->context);
+  impl_->thread = std::this_thread::get_id();
+  impl_->context.restart();
+  impl_->context.run();
+  impl_->thread = std::thread::id();
+}
+
+void Reactor::stop() { impl_->context.stop(); }
+
+void Reactor::post(std::function<void()> work) { boost::asio::post(impl_->context, std::move(work)); }
+
+bool Reactor::on_thread() const { return impl_->thread.load() == std::this_thread::get_id(); }
+
+struct Timer::State {
+  explicit State(Reactor& reactor) : timer(io_context_of(reactor)) {}
+  boost::asio::steady_timer timer;
+  std::uint64_t generation = 0;  // an alarm that was queued before at() or cancel() finds an older number
+  std::function<void()> alarm;
+};
+
+Timer::Timer(Reactor& reactor) : state_(std::make_shared<State>(reactor)) {}
+
+Timer::~Timer() { cancel(); }
+
+void Timer::at(Deadline when, std::function<void()> alarm) {
+  cancel();
+  if (when.is_never()) return;
+  state_->alarm = std::move(alarm);
+  state_->timer.expires_at(when.when());
+  state_->timer.async_wait([state = std::weak_ptr<State>(state_), generation = state_->generation](
+                               const boost::system::error_code& failure) {
+    const auto alive = state.lock();
+    if (failure || !alive || alive->generation != generation) return;
+    ++alive->generation;
+    const auto due = std::exchange(alive->alarm, nullptr);
+    if (due) due();
+  });
+}
+
+void Timer::cancel() {
+  ++state_->generation;
+  state_->alarm = nullptr;
+  state_->timer.cancel();
+}
+
+}  // namespace hostmesh
