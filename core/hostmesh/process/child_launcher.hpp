@@ -1,0 +1,61 @@
+// ChildLauncher: how the child state machine starts, signals and hears of one process, wherever it runs.
+//
+// Two things implement it: LocalLauncher (children of this process) and PluginLauncher (whatever a plugin does). The
+// machine above knows only this, so that there is one place where a child can be lost.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "hostmesh/base/ids.hpp"
+#include "hostmesh/base/result.hpp"
+#include "hostmesh/base/secret.hpp"
+#include "hostmesh/process/exit_status.hpp"
+
+namespace hostmesh {
+
+// One launch, unique within its launcher for the launcher's life.
+using LaunchId = std::uint64_t;
+
+enum class OutputStream : std::uint8_t { kStdout = 1, kStderr = 2 };
+
+struct LaunchRequest {
+  Rank rank = 0;
+  Incarnation incarnation = 0;
+  std::vector<std::string> argv;         // argv[0] without '/' is searched in PATH of `environment`
+  std::vector<std::string> environment;  // "NAME=value", complete
+  std::string working_directory;         // empty: the launcher's own
+  Bytes stdin_payload;                   // written to the child's stdin
+  // kLifeline: stdin stays open after the payload; its EOF tells the child to exit. kPayloadThenEof: closed after it.
+  enum class Stdin : std::uint8_t { kLifeline, kPayloadThenEof } stdin_use = Stdin::kLifeline;
+};
+
+// Reactor thread only; every event is delivered there too, never from inside a call.
+class ChildLauncher {
+ public:
+  struct Events {
+    // The process exists: its pid where it runs (0 when unknown) and the node's name.
+    std::function<void(LaunchId, std::int64_t pid, const std::string& node)> on_launched;
+    // Valid during the call. All that a child wrote before it ended comes before on_exited.
+    std::function<void(LaunchId, OutputStream, ByteView)> on_output;
+    // Terminal, exactly one of the two for each launch.
+    std::function<void(LaunchId, const ExitStatus&)> on_exited;
+    std::function<void(LaunchId, const Error&)> on_failed;  // never started, or lost
+  };
+
+  // Kills what still runs; never blocks; no event is delivered after it began.
+  virtual ~ChildLauncher() = default;
+
+  virtual void launch(LaunchId id, LaunchRequest request) = 0;
+  // To the child and its process group. Nothing happens when it has already ended or is not known.
+  virtual void signal(LaunchId id, int signal_number) = 0;
+  // Ends the lifeline.
+  virtual void close_stdin(LaunchId id) = 0;
+  // Backpressure: no on_output for this child between the two; its on_exited waits as well.
+  virtual void pause_output(LaunchId id) = 0;
+  virtual void resume_output(LaunchId id) = 0;
+};
+
+}  // namespace hostmesh
