@@ -1,0 +1,250 @@
+#include "hostmesh/alloc/child_machine.hpp"
+
+#include <csignal>
+#include <utility>
+
+namespace hostmesh {
+
+// Transitions. Each row: phase, event -> next phase: actions. What is not listed is ignored.
+//
+//   Launching  launched          -> Created: created; deadline hello    (plain -> Running: created, running)
+//   Launching  launched, stop    -> Stopping: created; lifeline closed, TERM
+//   Launching  launch_failed     -> Stopped: failed
+//   Launching  deadline          -> Stopped: failed; should it appear later after all, KILL
+//   Created    hello             -> Connected: send_start; deadline start
+//   Created    deadline          -> Stopping: watchdog; KILL
+//   Connected  started           -> Running: running; deadline heartbeat
+//   Connected  deadline          -> Stopping: watchdog; KILL
+//   Running    deadline          -> Stopping: watchdog; KILL              (silent for the heartbeat time)
+//   Created..Running  disconnected -> Stopping: deadline exit, then TERM, KILL
+//   Created..Running  violated   -> Stopping: watchdog; KILL
+//   Created    stop              -> Stopping: lifeline closed, TERM; deadline kill
+//   Connected, Running  stop     -> Stopping: send_stop; deadline exit    (plain: TERM; deadline kill)
+//   Stopping   hello             -> Stopping: send_stop                   (stop is a level)
+//   Stopping   deadline          -> next step: graceful -> TERM -> KILL -> Stopped, given up
+//   any but Stopped  kill        -> Stopping: KILL; deadline kill
+//   any but Stopped  exited      -> Stopped: stopped(first known reason)
+
+namespace {
+
+std::string within(std::string_view what, Duration limit) { return std::string(what) + " within " + to_string(limit); }
+
+}  // namespace
+
+std::string_view to_string(ChildPhase phase) {
+  switch (phase) {
+    case ChildPhase::kLaunching: return "launch";
+    case ChildPhase::kCreated: return "hello";
+    case ChildPhase::kConnected: return "start";
+    case ChildPhase::kRunning: return "run";
+    case ChildPhase::kStopping: return "stop";
+    case ChildPhase::kStopped: return "stopped";
+  }
+  return "unknown";
+}
+
+ChildMachine::ChildMachine(ChildKind kind, ChildTiming timing, ChildActions& actions, TimePoint now)
+    : kind_(kind), timing_(timing), actions_(actions), deadline_(Deadline::after(timing.launch, now)) {}
+
+void ChildMachine::launched(TimePoint now) {
+  if (ended()) {  // it had been given up
+    actions_.close_lifeline();
+    actions_.signal(SIGKILL);
+    return;
+  }
+  if (phase_ != ChildPhase::kLaunching) return;
+  phase_ = ChildPhase::kCreated;
+  deadline_ = Deadline::after(timing_.hello, now);
+  actions_.created();
+  if (kill_wanted_) {
+    enter_stopping();
+    send_kill(now);
+  } else if (stop_wanted_) {
+    enter_stopping();
+    send_term(now);
+  } else if (kind_ == ChildKind::kPlain) {
+    phase_ = ChildPhase::kRunning;
+    deadline_ = Deadline::never();
+    actions_.running();
+  }
+}
+
+void ChildMachine::launch_failed(const Error& error) {
+  if (ended()) return;
+  if (phase_ != ChildPhase::kLaunching) {  // lost while it ran: the launcher will not tell how it ends
+    StopReason reason;
+    reason.detail = error.text();
+    end(std::move(reason));
+    return;
+  }
+  phase_ = ChildPhase::kStopped;
+  deadline_ = Deadline::never();
+  actions_.failed(error);
+}
+
+void ChildMachine::exited(const ExitStatus& status) {
+  if (ended()) return;
+  if (phase_ == ChildPhase::kLaunching) actions_.created();  // it came and went in one report
+  end(StopReason::from(status));
+}
+
+bool ChildMachine::hello(TimePoint now) {
+  if (kind_ == ChildKind::kPlain || connected_ || ended() || phase_ == ChildPhase::kLaunching) return false;
+  connected_ = true;
+  if (phase_ == ChildPhase::kStopping) {
+    actions_.send_stop();
+    return true;
+  }
+  phase_ = ChildPhase::kConnected;
+  deadline_ = Deadline::after(timing_.start, now);
+  actions_.send_start();
+  return true;
+}
+
+void ChildMachine::started(TimePoint now) {
+  if (phase_ == ChildPhase::kStopping || ended()) return;
+  if (phase_ != ChildPhase::kConnected) {
+    violated(phase_ == ChildPhase::kRunning ? "it said StartedProc twice" : "it said StartedProc before Hello", now);
+    return;
+  }
+  phase_ = ChildPhase::kRunning;
+  heard(now);
+  actions_.running();
+}
+
+void ChildMachine::heard(TimePoint now) {
+  if (phase_ != ChildPhase::kRunning || kind_ == ChildKind::kPlain) return;
+  const bool watched = timing_.heartbeat > Duration::zero();
+  deadline_ = watched ? Deadline::after(timing_.heartbeat, now) : Deadline::never();
+}
+
+void ChildMachine::disconnected(std::string_view why, TimePoint now) {
+  if (ended() || phase_ == ChildPhase::kStopping) return;
+  // Its connection ends just before its process does; only if the process stays is this the reason.
+  enter_stopping();
+  step_ = Step::kGraceful;
+  deadline_ = Deadline::after(timing_.exit, now);
+  disconnect_reason_ = "it closed its connection (" + std::string(why) + ") and did not exit";
+  actions_.close_lifeline();
+}
+
+void ChildMachine::violated(std::string_view how, TimePoint now) {
+  if (ended() || phase_ == ChildPhase::kStopping) return;
+  presume(StopReason::Kind::kWatchdog, "it broke the protocol: " + std::string(how));
+  enter_stopping();
+  send_kill(now);
+}
+
+void ChildMachine::stop(TimePoint now, std::optional<Duration> grace) {
+  if (ended()) return;
+  if (phase_ == ChildPhase::kLaunching) {
+    stop_wanted_ = true;
+    return;
+  }
+  if (phase_ == ChildPhase::kStopping) {
+    // Already on its way; a shorter grace still counts.
+    if (grace && step_ != Step::kKill) deadline_ = deadline_.and_no_later_than(Deadline::after(*grace, now));
+    return;
+  }
+  enter_stopping();
+  ask_to_exit(now, grace);
+}
+
+void ChildMachine::kill(TimePoint now) {
+  if (ended()) return;
+  kill_wanted_ = true;
+  if (phase_ == ChildPhase::kLaunching || step_ == Step::kKill) return;
+  enter_stopping();
+  send_kill(now);
+}
+
+void ChildMachine::deadline_passed(TimePoint now) {
+  if (!deadline_.passed(now)) return;
+  switch (phase_) {
+    case ChildPhase::kLaunching:
+      launch_failed(Error(ErrorInfo{.cause = Cause::kTimeout,
+                                    .message = within("the process was not started", timing_.launch),
+                                    .phase = "launch"}));
+      return;
+    case ChildPhase::kCreated:
+      presume(StopReason::Kind::kWatchdog, within("it did not say Hello", timing_.hello));
+      enter_stopping();
+      send_kill(now);
+      return;
+    case ChildPhase::kConnected:
+      presume(StopReason::Kind::kWatchdog, within("it said Hello but did not start its proc", timing_.start));
+      enter_stopping();
+      send_kill(now);
+      return;
+    case ChildPhase::kRunning:
+      presume(StopReason::Kind::kWatchdog, "it gave no sign of life for " + to_string(timing_.heartbeat));
+      enter_stopping();
+      send_kill(now);
+      return;
+    case ChildPhase::kStopping:
+      if (step_ == Step::kGraceful) {
+        presume(StopReason::Kind::kWatchdog, disconnect_reason_.empty()
+                                                 ? within("it was told to stop and did not exit", timing_.exit)
+                                                 : within(disconnect_reason_, timing_.exit));
+        send_term(now);
+      } else if (step_ == Step::kTerm) {
+        send_kill(now);
+      } else {
+        StopReason reason;
+        reason.kind = StopReason::Kind::kWatchdog;
+        reason.detail = within("it was sent SIGKILL and did not end", timing_.kill);
+        presumed_.reset();
+        end(std::move(reason));
+      }
+      return;
+    case ChildPhase::kStopped: return;
+  }
+}
+
+void ChildMachine::enter_stopping() { phase_ = ChildPhase::kStopping; }
+
+void ChildMachine::ask_to_exit(TimePoint now, std::optional<Duration> grace) {
+  if (!connected_) {  // it cannot be asked in words
+    send_term(now);
+    if (grace) deadline_ = Deadline::after(*grace, now);
+    return;
+  }
+  step_ = Step::kGraceful;
+  deadline_ = Deadline::after(grace.value_or(timing_.exit), now);
+  actions_.send_stop();
+}
+
+void ChildMachine::send_term(TimePoint now) {
+  step_ = Step::kTerm;
+  deadline_ = Deadline::after(timing_.kill, now);
+  actions_.close_lifeline();
+  actions_.signal(SIGTERM);
+}
+
+void ChildMachine::send_kill(TimePoint now) {
+  step_ = Step::kKill;
+  deadline_ = Deadline::after(timing_.kill, now);
+  actions_.close_lifeline();
+  actions_.signal(SIGKILL);
+}
+
+void ChildMachine::presume(StopReason::Kind kind, std::string detail) {
+  if (presumed_) return;
+  presumed_.emplace();
+  presumed_->kind = kind;
+  presumed_->detail = std::move(detail);
+}
+
+void ChildMachine::end(StopReason reason) {
+  if (presumed_) {  // the first reason wins; what the status adds is kept
+    presumed_->code = reason.code;
+    presumed_->signal = reason.signal;
+    presumed_->core_dumped = reason.core_dumped;
+    reason = *std::move(presumed_);
+  }
+  phase_ = ChildPhase::kStopped;
+  deadline_ = Deadline::never();
+  actions_.stopped(reason);
+}
+
+}  // namespace hostmesh

@@ -1,0 +1,1 @@
+hostmesh_room(alloc SOURCES alloc.cpp child_machine.cpp children.cpp proc_state.cpp spec.cpp)

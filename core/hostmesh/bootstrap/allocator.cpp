@@ -1,0 +1,331 @@
+#include "hostmesh/bootstrap/allocator.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <future>
+#include <utility>
+
+#include "hostmesh/base/log.hpp"
+#include "hostmesh/bootstrap/messages.hpp"
+#include "hostmesh/bootstrap/node.hpp"
+#include "hostmesh/plugin/plugin.hpp"
+#include "hostmesh/plugin/plugins_yaml.hpp"
+#include "hostmesh/process/spawn.hpp"
+
+namespace hostmesh {
+
+namespace {
+
+std::filesystem::path running_program() {
+  std::error_code failure;
+  auto path = std::filesystem::read_symlink("/proc/self/exe", failure);
+  return failure ? std::filesystem::path() : path;
+}
+
+using bootstrap::Gate;
+using bootstrap::Guests;
+using bootstrap::Node;
+
+// What an allocation consists of on the reactor. The handle that callers hold may go away first; this stays until its last
+// child has ended.
+class Allocation final : public Guests, public std::enable_shared_from_this<Allocation> {
+ public:
+  Allocation(Node& node, AllocSpec spec, BootstrapCommand command)
+      : node_(node),
+        spec_(std::move(spec)),
+        command_(std::move(command)),
+        uuid_("alloc_" + ShortUuid::random().digits()),
+        timing_(spec_.timing.value_or(ChildTiming::from(node.config))),
+        created_(spec_.extent.num_ranks()),
+        started_(spec_.extent.num_ranks()) {}
+
+  // Reactor thread.
+  Result<> begin(Plugin& plugin, const OptionValues& options) {
+    const auto address = node_.gate.address(spec_.transport);
+    if (!address) return address.error();
+    gate_address_ = *address;
+    const auto weak = weak_from_this();
+    auto children = Children::make(
+        node_.reactor,
+        [&](ChildLauncher::Events events) {
+          return plugin.create(node_.reactor, node_.launch_thread, options, std::move(events),
+                               // TERM, not KILL: a child cleans up what is below it when its owner dies.
+                               {.parent_death_signal =
+                                    node_.config.get(attribute::kPdeathsig) ? std::optional(SIGTERM) : std::nullopt,
+                                .descriptor_limit = node_.usual_nofile,
+                                .registry = node_.registry});
+        },
+        node_.config.get(attribute::kLaunchConcurrency),
+        {.on_created = [this](ChildId rank, const ChildCreated& event) { on_created(rank, event); },
+         .on_running = [this](ChildId rank) { on_running(rank); },
+         .on_stopped = [this](ChildId rank, const StopReason& reason,
+                              Children::Events::More more) { on_stopped(rank, reason, more); },
+         .on_failed = [this](ChildId rank, const Error& error) { on_failed(rank, error); },
+         .on_output = nullptr});
+    if (!children) return children.error();
+    children_ = *std::move(children);
+    node_.gate.admit(uuid_, secret_, *this);
+    keep_ = shared_from_this();  // until the last child has ended
+    for (Rank rank = 0; rank < spec_.extent.num_ranks(); ++rank) {
+      children_->add(rank, {.kind = ChildKind::kProtocol,
+                            .request = [this, rank](Incarnation incarnation) { return request(rank, incarnation); },
+                            .timing = timing_,
+                            .respawn = spec_.respawn,
+                            .tail_lines = node_.config.get(attribute::kTailLogLines)});
+    }
+    return {};
+  }
+
+  // Reactor thread. Nothing may be delivered to anybody after this.
+  void abandon() {
+    observer_ = nullptr;
+    children_.reset();
+    finish();
+  }
+
+  void stop() {
+    if (!children_) return;
+    for (Rank rank = 0; rank < spec_.extent.num_ranks(); ++rank) children_->stop(rank);
+    finish_if_ended();
+  }
+
+  void kill() {
+    if (!children_) return;
+    for (Rank rank = 0; rank < spec_.extent.num_ranks(); ++rank) children_->kill(rank);
+    finish_if_ended();
+  }
+
+  void observe(std::function<void(const ProcState&)> observer) {
+    while (!queue_.closed() || true) {
+      auto state = queue_.next(Deadline::after(Duration::zero()));
+      if (!state || !*state) break;
+      if (observer) observer(**state);
+    }
+    observer_ = std::move(observer);
+  }
+
+  // Any thread.
+  const AllocSpec& spec() const { return spec_; }
+  const std::string& uuid() const { return uuid_; }
+  ProcStateQueue& queue() { return queue_; }
+
+  Children& children() override { return *children_; }
+
+  bootstrap::StartProc start_for(ChildId rank, const bootstrap::Hello& hello) override {
+    return {.proc_id = spec_.proc_name ? ProcId::direct(hello.addr, *spec_.proc_name) : ProcId::ranked(uuid_, rank),
+            .owner_addr = *node_.gate.address(Transport::kUnix),
+            .peer_secret = peer_secret_,
+            .mesh = uuid_};
+  }
+
+  void started(ChildId rank, const bootstrap::StartedProc& proc, const std::shared_ptr<Link>&) override {
+    started_[rank] = proc;
+  }
+
+ private:
+  LaunchRequest request(Rank rank, Incarnation incarnation) {
+    const PeerClaim claim{
+        .role = Role::kChild, .allocation = uuid_, .rank = rank, .incarnation = incarnation, .process = {}};
+    const bootstrap::Payload payload{.allocation = uuid_,
+                                     .rank = rank,
+                                     .incarnation = incarnation,
+                                     .key = key_for(secret_, claim),
+                                     .owner_identity = bootstrap::kOwnerIdentity,
+                                     .listen_on = std::string(to_string(spec_.transport)),
+                                     .config = node_.config.propagated()};
+    const auto trace = spec_.constraints.find("CLIENT_TRACE_ID");
+    return {.rank = rank,
+            .incarnation = incarnation,
+            .argv = command_.argv,
+            .environment = bootstrap::child_environment(
+                command_.environment,
+                {{bootstrap::kEnvAddr, gate_address_.text()},
+                 {bootstrap::kEnvIndex, std::to_string(rank)},
+                 {bootstrap::kEnvMode, bootstrap::kModeStdin},
+                 {bootstrap::kEnvTraceId, trace == spec_.constraints.end() ? "" : trace->second},
+                 {bootstrap::kEnvProcessName, "host rank:" + std::to_string(rank) + " @" + uuid_}}),
+            .working_directory = command_.working_directory,
+            .stdin_payload = bootstrap::pack_payload(payload),
+            .stdin_use = LaunchRequest::Stdin::kLifeline};
+  }
+
+  void publish(const ProcState& state) {
+    if (observer_) {
+      observer_(state);
+    } else {
+      queue_.push(state);
+    }
+  }
+
+  void on_created(ChildId rank, const ChildCreated& event) {
+    created_[rank] = event;
+    publish(ProcCreated{.create_key = event.create_key,
+                        .rank = rank,
+                        .point = *spec_.extent.point_of_rank(rank),
+                        .pid = event.pid,
+                        .node = event.node});
+  }
+
+  void on_running(ChildId rank) {
+    const auto& proc = started_[rank];
+    publish(ProcRunning{.create_key = created_[rank].create_key,
+                        .rank = rank,
+                        .proc_id = proc.proc_id,
+                        .agent = proc.agent,
+                        .addr = proc.addr});
+  }
+
+  void on_stopped(ChildId rank, const StopReason& reason, Children::Events::More) {
+    publish(ProcStopped{.create_key = created_[rank].create_key, .rank = rank, .reason = reason});
+    finish_if_ended();
+  }
+
+  // One rank that cannot be launched is the end of the allocation: it could never become complete.
+  void on_failed(ChildId rank, const Error& error) {
+    if (!std::exchange(failed_, true)) {
+      ErrorInfo info = error.with_rank(rank).with_phase("launch").info();
+      if (info.command.empty()) info.command = command_text(command_.argv);
+      if (info.host.empty()) info.host = "rank " + std::to_string(rank) + " of " + uuid_;
+      publish(AllocFailed{.alloc = uuid_, .error = Error(std::move(info))});
+    }
+    stop();
+  }
+
+  void finish_if_ended() {
+    if (!children_ || children_->alive() > 0) return;
+    // Not from inside a call of children_, and after the events that it has still to deliver.
+    node_.reactor.post([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->finish();
+    });
+  }
+
+  void finish() {
+    if (std::exchange(finished_, true)) return;
+    node_.gate.dismiss(uuid_);
+    queue_.close();
+    keep_.reset();
+  }
+
+  Node& node_;
+  const AllocSpec spec_;
+  const BootstrapCommand command_;
+  const std::string uuid_;
+  const ChildTiming timing_;
+  const Secret secret_ = Secret::random();
+  const Secret peer_secret_ = secret_.derive("peers");
+  ChannelAddr gate_address_;
+  std::vector<ChildCreated> created_;
+  std::vector<bootstrap::StartedProc> started_;
+  std::unique_ptr<Children> children_;
+  std::function<void(const ProcState&)> observer_;
+  ProcStateQueue queue_;
+  std::shared_ptr<Allocation> keep_;
+  bool failed_ = false;
+  bool finished_ = false;
+};
+
+class PluginAlloc final : public Alloc {
+ public:
+  PluginAlloc(Runtime& runtime, std::shared_ptr<Allocation> allocation, bool is_local)
+      : runtime_(runtime), allocation_(std::move(allocation)), is_local_(is_local) {}
+
+  // The safety net: whoever lets go of an allocation has it killed.
+  ~PluginAlloc() override {
+    runtime_.run_on_reactor([this] { allocation_->abandon(); });
+  }
+
+  std::optional<ProcState> next() override { return value_or_throw(next(Deadline::never())); }
+  Result<std::optional<ProcState>> next(Deadline deadline) override { return allocation_->queue().next(deadline); }
+
+  void stop() override {
+    runtime_.reactor().post([allocation = allocation_] { allocation->stop(); });
+  }
+
+  Result<> stop_and_wait(Deadline deadline) override {
+    stop();
+    for (;;) {
+      const auto state = next(deadline);
+      if (!state) return state.error().with_phase("stop");
+      if (!*state) return {};
+    }
+  }
+
+  void kill() override {
+    runtime_.reactor().post([allocation = allocation_] { allocation->kill(); });
+  }
+
+  const std::string& name() const override { return allocation_->uuid(); }
+  const AllocSpec& spec() const override { return allocation_->spec(); }
+  bool is_local() const override { return is_local_; }
+
+  void observe(std::function<void(const ProcState&)> observer) override {
+    runtime_.run_on_reactor([&] { allocation_->observe(std::move(observer)); });
+  }
+
+ private:
+  Runtime& runtime_;
+  const std::shared_ptr<Allocation> allocation_;
+  const bool is_local_;
+};
+
+class PluginAllocator final : public Allocator {
+ public:
+  PluginAllocator(Runtime& runtime, std::shared_ptr<Plugin> plugin, OptionValues options, BootstrapCommand command)
+      : runtime_(runtime), plugin_(std::move(plugin)), options_(std::move(options)), command_(std::move(command)) {}
+
+  std::unique_ptr<Alloc> allocate(AllocSpec spec) override {
+    value_or_throw(validate(spec));
+    if (spec.transport == Transport::kLocal && !plugin_->description().can(Capability::kLocalProcs)) {
+      throw Error(Cause::kInvalidArgument, "the transport 'local' reaches procs of one process only, and allocator '" +
+                                               plugin_->description().name + "' starts processes");
+    }
+    auto allocation = std::make_shared<Allocation>(runtime_.node(), std::move(spec), command_);
+    runtime_.run_on_reactor([&] {
+      const auto begun = allocation->begin(*plugin_, options_);
+      if (!begun) throw begun.error();
+    });
+    return std::make_unique<PluginAlloc>(runtime_, std::move(allocation),
+                                         plugin_->description().can(Capability::kLocalProcs));
+  }
+
+ private:
+  Runtime& runtime_;
+  const std::shared_ptr<Plugin> plugin_;
+  const OptionValues options_;
+  const BootstrapCommand command_;
+};
+
+}  // namespace
+
+BootstrapCommand BootstrapCommand::stock() {
+  const std::filesystem::path program = running_program();
+  // Beside the running program; a test program finds it in the tree's bin folder.
+  for (const auto& folder : {program.parent_path(), program.parent_path().parent_path() / "bin"}) {
+    const auto candidate = folder / "hostmesh-bootstrap";
+    if (::access(candidate.c_str(), X_OK) == 0) {
+      return {.argv = {candidate.string()}, .environment = bootstrap::current_environment(), .working_directory = {}};
+    }
+  }
+  return {.argv = {"hostmesh-bootstrap"},
+          .environment = bootstrap::current_environment(),
+          .working_directory = {}};
+}
+
+BootstrapCommand BootstrapCommand::this_program() {
+  return {.argv = {running_program().string()},
+          .environment = bootstrap::current_environment(),
+          .working_directory = {}};
+}
+
+std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name, Runtime& runtime,
+                                          BootstrapCommand command) {
+  const auto plugins = value_or_throw(load_plugins_yaml(file.empty() ? default_plugins_file() : file));
+  const AllocatorEntry* entry = value_or_throw(plugins.find(name));
+  PluginRegistry registry(plugins.search_path());
+  auto plugin = value_or_throw(find_plugin(registry, *entry));
+  auto options = value_or_throw(validate_options(*entry, plugin->description()));
+  return std::make_unique<PluginAllocator>(runtime, std::move(plugin), std::move(options), std::move(command));
+}
+
+}  // namespace hostmesh

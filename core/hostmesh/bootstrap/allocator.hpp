@@ -1,0 +1,32 @@
+// The allocator that plugins.yaml names: a plugin says how to start something, everything else is the core's.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hostmesh/alloc/alloc.hpp"
+#include "hostmesh/bootstrap/runtime.hpp"
+
+namespace hostmesh {
+
+// The program that is launched for each rank. It must call bootstrap_if_child() first thing in main.
+struct BootstrapCommand {
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;  // "NAME=value", complete
+  std::string working_directory;         // empty: ours
+
+  // hostmesh-bootstrap of the installation or build tree that the running program belongs to, with our environment.
+  static BootstrapCommand stock();
+  // This very program again, with our environment.
+  static BootstrapCommand this_program();
+};
+
+// The allocator `name` of `file`; an empty name is the file's default, an empty path the usual place. Throws Error: the
+// file's problems as file:line:column, a plugin that cannot be used with its reason.
+std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name, Runtime& runtime,
+                                          BootstrapCommand command = BootstrapCommand::stock());
+
+}  // namespace hostmesh

@@ -1,0 +1,229 @@
+#include "hostmesh/bootstrap/gate.hpp"
+
+#include <set>
+#include <utility>
+
+#include "hostmesh/base/log.hpp"
+
+namespace hostmesh::bootstrap {
+
+namespace {
+
+// How long a goodbye may take before a connection is just cut.
+constexpr Duration kFarewell = std::chrono::seconds(1);
+
+struct Party {
+  Secret secret;
+  Guests* guests = nullptr;  // null: only peers come in under this name
+  Secret peer_secret;
+};
+
+}  // namespace
+
+struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
+  Impl(Reactor& its_reactor, const Config& its_config, ActorSystem& its_system)
+      : reactor(its_reactor), config(its_config), system(its_system) {}
+
+  // One child's connection, from its first message on; the Children's way to speak to it.
+  struct Visitor final : ChildControl, std::enable_shared_from_this<Visitor> {
+    std::weak_ptr<Impl> gate;
+    std::string allocation;
+    ChildId child = 0;
+    Incarnation incarnation = 0;
+    std::shared_ptr<Link> link;
+    bool said_hello = false;
+    Hello hello;
+    StartProc assigned;
+
+    template <class M>
+    void tell(const M& message) {
+      link->send_side(pack(message), SendClass::kControl);
+    }
+    void start_proc() override {
+      const auto self = gate.lock();
+      if (Guests* guests = self ? self->guests_of(allocation) : nullptr) {
+        assigned = guests->start_for(child, hello);
+        tell(assigned);
+      }
+    }
+    void stop_and_exit(int code) override { tell(StopAndExit{.code = code}); }
+    void heartbeat() override { tell(Heartbeat{}); }
+  };
+
+  Party* party_of(const std::string& allocation) {
+    const auto found = parties.find(allocation);
+    return found == parties.end() ? nullptr : &found->second;
+  }
+  Guests* guests_of(const std::string& allocation) {
+    Party* party = party_of(allocation);
+    return party == nullptr ? nullptr : party->guests;
+  }
+
+  Result<Secret> key_of(const PeerClaim& claim) {
+    Party* party = party_of(claim.allocation);
+    if (party == nullptr) return Error(Cause::kAuthentication, "no allocation '" + claim.allocation + "' is here");
+    if (claim.role == Role::kPeer) {
+      if (party->peer_secret.empty()) return Error(Cause::kAuthentication, "no other members are let in");
+      return key_for(party->peer_secret, claim);
+    }
+    const auto awaited =
+        party->guests == nullptr ? std::nullopt : party->guests->children().incarnation(claim.rank);
+    if (!awaited || *awaited != claim.incarnation) {
+      return Error(Cause::kAuthentication, to_string(claim) + " is not awaited").with_rank(claim.rank);
+    }
+    return key_for(party->secret, claim);
+  }
+
+  void on_connection(std::shared_ptr<Connection> connection) {
+    const PeerClaim& claim = connection->peer();
+    if (claim.role == Role::kPeer) {
+      const auto address = ChannelAddr::parse(claim.process);
+      const auto link = system.router().add_link(std::move(connection), {.name = claim.process});
+      if (address) system.router().bind_address(*address, link);
+      peers.insert(link);
+      return;
+    }
+    auto visitor = std::make_shared<Visitor>();
+    visitor->gate = weak_from_this();
+    visitor->allocation = claim.allocation;
+    visitor->child = claim.rank;
+    visitor->incarnation = claim.incarnation;
+    const std::string name = "rank " + std::to_string(claim.rank) + " at " + connection->description();
+    // The link lives as long as its connection; it holds the visitor, and the visitor it, until on_close.
+    visitor->link = system.router().add_link(
+        std::move(connection),
+        {.on_side_message = [visitor](ByteView bytes) { Impl::on_message(visitor, bytes); },
+         .on_close = [visitor](const CloseReason& reason) { Impl::on_close(visitor, reason); },
+         .name = name});
+    visitors.insert(visitor);
+  }
+
+  static void on_message(const std::shared_ptr<Visitor>& visitor, ByteView bytes) {
+    const auto self = visitor->gate.lock();
+    Guests* guests = self ? self->guests_of(visitor->allocation) : nullptr;
+    if (guests == nullptr) return;
+    const auto violated = [&](std::string_view how) {
+      guests->children().violated(visitor->child, visitor->incarnation, how);
+    };
+    if (!visitor->said_hello && type_of(bytes) != MessageType::kHello) {
+      violated("its first message was not Hello");
+      return;
+    }
+    switch (type_of(bytes)) {
+      case MessageType::kHello: {
+        const auto hello = unpack<Hello>(bytes);
+        if (!hello) return violated("a Hello that cannot be read: " + hello.error().text());
+        if (visitor->said_hello) return violated("it said Hello twice");
+        if (hello->version != kProtocolVersion) {
+          return violated("it speaks version " + std::to_string(hello->version) + " of the protocol, its owner " +
+                          std::to_string(kProtocolVersion));
+        }
+        visitor->said_hello = true;
+        visitor->hello = *hello;
+        if (!guests->children().hello(visitor->child, visitor->incarnation, visitor)) {
+          visitor->link->close("another connection said Hello first", kFarewell);
+        }
+        return;
+      }
+      case MessageType::kStartedProc: {
+        const auto started = unpack<StartedProc>(bytes);
+        if (!started) return violated("a StartedProc that cannot be read: " + started.error().text());
+        if (started->proc_id != visitor->assigned.proc_id) {
+          return violated("it started " + started->proc_id.text() + " and not " + visitor->assigned.proc_id.text());
+        }
+        if (guests->children().phase(visitor->child) == ChildPhase::kConnected) {
+          Router& router = self->system.router();
+          router.bind(started->proc_id, visitor->link);
+          if (!started->addr.text().empty()) router.bind_address(started->addr, visitor->link);
+          guests->started(visitor->child, *started, visitor->link);
+        }
+        guests->children().started(visitor->child, visitor->incarnation);
+        return;
+      }
+      case MessageType::kHeartbeat: guests->children().heard(visitor->child, visitor->incarnation); return;
+      default: violated("a message of an unknown type"); return;
+    }
+  }
+
+  static void on_close(const std::shared_ptr<Visitor>& visitor, const CloseReason& reason) {
+    const auto self = visitor->gate.lock();
+    if (!self) return;
+    self->visitors.erase(visitor);
+    visitor->link.reset();
+    Guests* guests = self->guests_of(visitor->allocation);
+    if (guests == nullptr || !visitor->said_hello) return;
+    guests->children().disconnected(visitor->child, visitor->incarnation, reason.text);
+  }
+
+  Reactor& reactor;
+  const Config& config;
+  ActorSystem& system;
+  std::map<std::string, Party> parties;
+  std::map<Transport, std::unique_ptr<Listener>> listeners;
+  std::set<std::shared_ptr<Visitor>> visitors;
+  std::set<std::shared_ptr<Link>> peers;
+};
+
+Gate::Gate(Reactor& reactor, const Config& config, ActorSystem& system)
+    : impl_(std::make_shared<Impl>(reactor, config, system)) {}
+
+Gate::~Gate() {
+  // Handlers that still come find no gate; links break their circle with the visitor here.
+  for (const auto& visitor : std::exchange(impl_->visitors, {})) {
+    if (visitor->link) visitor->link->close("its owner is going away", Duration::zero());
+  }
+  impl_->peers.clear();
+  impl_->listeners.clear();
+}
+
+Result<ChannelAddr> Gate::address(Transport transport) {
+  auto& listener = impl_->listeners[transport];
+  if (!listener) {
+    const std::weak_ptr<Impl> weak = impl_;
+    auto made = Listener::listen(
+        impl_->reactor, ChannelAddr::any(transport),
+        {.identity = kOwnerIdentity,
+         .key_of =
+             [weak](const PeerClaim& claim) -> Result<Secret> {
+           const auto self = weak.lock();
+           if (!self) return Error(Cause::kAuthentication, "nobody is let in any more");
+           return self->key_of(claim);
+         },
+         .on_refused =
+             [](const Error& why, const std::string& who) {
+               log::warning("a peer was turned away " + log::field("who", who) + " " + log::field("why", why.text()));
+             }},
+        impl_->config,
+        [weak](std::shared_ptr<Connection> connection) {
+          if (const auto self = weak.lock()) self->on_connection(std::move(connection));
+        });
+    if (!made) return made.error().with_phase("listen");
+    listener = *std::move(made);
+  }
+  return listener->addr();
+}
+
+void Gate::admit(const std::string& allocation, const Secret& secret, Guests& guests) {
+  Party& party = impl_->parties[allocation];
+  party.secret = secret;
+  party.guests = &guests;
+}
+
+void Gate::dismiss(const std::string& allocation) {
+  impl_->parties.erase(allocation);
+  for (const auto& visitor : impl_->visitors) {
+    if (visitor->allocation == allocation && visitor->link) visitor->link->close("the allocation has ended", kFarewell);
+  }
+}
+
+void Gate::admit_peers(const std::string& allocation, const Secret& peer_secret) {
+  impl_->parties[allocation].peer_secret = peer_secret;
+}
+
+std::uint64_t Gate::refused() const {
+  std::uint64_t total = 0;
+  for (const auto& [transport, listener] : impl_->listeners) total += listener ? listener->refused() : 0;
+  return total;
+}
+
+}  // namespace hostmesh::bootstrap

@@ -1,0 +1,55 @@
+#include "hostmesh/mesh/child_main.hpp"
+
+#include <memory>
+#include <utility>
+
+#include "hostmesh/bootstrap/child.hpp"
+#include "hostmesh/mesh/host.hpp"
+#include "hostmesh/mesh/proc_agent.hpp"
+#include "hostmesh/mesh/trampoline.hpp"
+
+namespace hostmesh {
+
+namespace {
+
+// What a child grows into: a proc with its agent, and a host when the trampoline says so.
+struct Residence {
+  explicit Residence(bootstrap::Node& its_node) : node(its_node) {}
+
+  std::optional<Result<ActorId>> built_in(Proc& proc, const SpawnActor& request) {
+    if (request.type != kTrampoline) return std::nullopt;
+    return Trampoline::spawn(proc, request, node, host);
+  }
+
+  Result<ActorId> start(Proc& proc) {
+    return proc.spawn(kAgentActor,
+                      detail::typed_actor(std::make_unique<ProcAgent>(
+                          node.config, [this](Proc& on, const SpawnActor& request) { return built_in(on, request); })),
+                      {.where = Where::kReactor, .owner = std::nullopt});
+  }
+
+  void stop(const std::function<void()>& done) {
+    if (!host) return done();
+    host->shutdown({.terminate_within = node.config.get(attribute::kTerminateTimeout),
+                    .max_in_flight = node.config.get(attribute::kTerminateConcurrency)},
+                   [done](std::uint64_t) { done(); });
+  }
+
+  bootstrap::Node& node;
+  std::unique_ptr<Host> host;
+};
+
+}  // namespace
+
+void bootstrap_if_child(ActorTable actors) {
+  if (!bootstrap::is_child()) return;
+  bootstrap::run_child(std::move(actors), [](bootstrap::Node& node) {
+    const auto residence = std::make_shared<Residence>(node);
+    return bootstrap::ChildHooks{
+        .on_start = [residence](bootstrap::Node&, Proc& proc,
+                                const bootstrap::StartProc&) { return residence->start(proc); },
+        .on_stop = [residence](const std::function<void()>& done) { residence->stop(done); }};
+  });
+}
+
+}  // namespace hostmesh

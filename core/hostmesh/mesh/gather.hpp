@@ -1,0 +1,79 @@
+// Gather: waits for one answer from each of N, and turns the failures among them into one error that names them.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hostmesh/base/ids.hpp"
+#include "hostmesh/base/result.hpp"
+
+namespace hostmesh {
+
+// "0, 3-5, 9": for people; at most a dozen pieces, then how many more there are.
+std::string ranks_text(const std::vector<Rank>& sorted_ranks);
+
+// The error for a set of ranks: the first failure in full, and which ranks failed how.
+Error error_of_ranks(std::string_view phase, const std::vector<std::pair<Rank, Error>>& failures, std::uint64_t total);
+
+// Slots may be filled from any thread; wait() once, on another. Each slot is filled exactly once by its call, which has a
+// deadline, so that the wait needs none.
+template <class R>
+class Gather {
+ public:
+  explicit Gather(std::size_t count) : state_(std::make_shared<State>()) {
+    state_->answers.resize(count);
+    state_->missing = count;
+  }
+
+  // A callback for call_async.
+  std::function<void(Result<R>)> slot(std::size_t index) {
+    return [state = state_, index](Result<R> answer) {
+      const std::lock_guard lock(state->mutex);
+      state->answers[index] = std::move(answer);
+      if (--state->missing == 0) state->done.notify_all();
+    };
+  }
+
+  // Every answer, good or bad.
+  std::vector<Result<R>> wait_all() {
+    std::unique_lock lock(state_->mutex);
+    state_->done.wait(lock, [this] { return state_->missing == 0; });
+    std::vector<Result<R>> all;
+    all.reserve(state_->answers.size());
+    for (auto& answer : state_->answers) all.push_back(std::move(*answer));
+    return all;
+  }
+
+  // The values in order, or error_of_ranks().
+  Result<std::vector<R>> wait(std::string_view phase) {
+    std::vector<R> values;
+    std::vector<std::pair<Rank, Error>> failures;
+    auto all = wait_all();
+    for (Rank rank = 0; rank < all.size(); ++rank) {
+      if (all[rank]) {
+        values.push_back(*std::move(all[rank]));
+      } else {
+        failures.emplace_back(rank, all[rank].error());
+      }
+    }
+    if (!failures.empty()) return error_of_ranks(phase, failures, all.size());
+    return values;
+  }
+
+ private:
+  struct State {
+    std::mutex mutex;
+    std::condition_variable done;
+    std::vector<std::optional<Result<R>>> answers;
+    std::size_t missing = 0;
+  };
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace hostmesh

@@ -1,0 +1,409 @@
+#include "hostmesh/mesh/host.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "hostmesh/actor/context.hpp"
+#include "hostmesh/alloc/children.hpp"
+#include "hostmesh/base/log.hpp"
+#include "hostmesh/mesh/host_agent.hpp"
+#include "hostmesh/process/local_launcher.hpp"
+
+namespace hostmesh {
+
+namespace {
+
+bool is_folder(const std::string& path) {
+  struct stat about {};
+  return !path.empty() && ::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+Status status_of(const StopReason& reason) {
+  return reason.kind == StopReason::Kind::kStopped ? Status::stopped() : Status::failed(reason.text());
+}
+
+}  // namespace
+
+struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::Impl> {
+  // One proc; its ChildId is its place in `procs`.
+  struct ProcEntry {
+    std::string mesh;
+    Rank rank = 0;
+    ProcChange state;
+  };
+
+  struct Mesh {
+    CreateProcs request;
+    std::vector<ChildId> procs;
+    std::size_t alive = 0;
+    std::vector<ProcChange> unsent;
+    std::uint64_t outstanding = 0;  // output bytes sent and not taken
+    std::vector<ChildId> held_back;
+    std::vector<std::function<void(std::vector<ProcChange>)>> waiting_for_end;
+  };
+
+  Impl(bootstrap::Node& its_node, ChannelAddr addr)
+      : node(its_node), ref(std::move(addr)), allocation("host_" + ShortUuid::random().digits()) {}
+
+  // TERM lets a bootstrapped proc clean up what is below it when we die; a plain command just has to go.
+  Result<std::unique_ptr<Children>> make_children(int death_signal) {
+    const std::optional<int> on_death =
+        node.config.get(attribute::kPdeathsig) ? std::optional(death_signal) : std::nullopt;
+    return Children::make(
+        node.reactor,
+        [&](ChildLauncher::Events events) -> Result<std::unique_ptr<ChildLauncher>> {
+          return std::unique_ptr<ChildLauncher>(std::make_unique<LocalLauncher>(
+              node.reactor, node.launch_thread,
+              LocalLauncher::Options{.parent_death_signal = on_death,
+                                     .node = {},
+                                     .descriptor_limit = node.usual_nofile,
+                                     .registry = node.registry},
+              std::move(events)));
+        },
+        node.config.get(attribute::kLaunchConcurrency),
+        {.on_created = [this](ChildId id, const ChildCreated& event) { on_created(id, event); },
+         .on_running = [this](ChildId id) { change(id, Status::running()); },
+         .on_stopped = [this](ChildId id, const StopReason& reason, Children::Events::More) { on_stopped(id, reason); },
+         .on_failed = [this](ChildId id, const Error& error) { on_failed(id, error); },
+         .on_output = [this](ChildId id, Stream stream, ByteView bytes) { on_output(id, stream, bytes); }});
+  }
+
+  Result<> begin() {
+    auto protocol_children = make_children(SIGTERM);
+    if (!protocol_children) return protocol_children.error();
+    bootstrapped = *std::move(protocol_children);
+    auto plain_children = make_children(SIGKILL);
+    if (!plain_children) return plain_children.error();
+    plain = *std::move(plain_children);
+    node.gate.admit(allocation, secret, *this);
+    node.system.router().add_own_address(ref.addr());
+    Proc& service = node.system.add_proc(ref.service_proc());
+    const auto agent = service.spawn(kAgentActor, std::make_unique<HostAgent>(*owner), {.where = Where::kReactor});
+    if (!agent) return agent.error();
+    return {};
+  }
+
+  Children& children_of(const Mesh& mesh) {
+    return mesh.request.proc.kind == ProcTemplate::Kind::kCommand ? *plain : *bootstrapped;
+  }
+
+  Result<> create(const CreateProcs& request) {
+    if (shutting_down) return Error(Cause::kCancelled, "the host is shutting down").with_host(ref.addr().text());
+    if (meshes.contains(request.mesh)) return {};  // asked twice
+    Mesh& mesh = meshes[request.mesh];
+    mesh.request = request;
+    for (std::uint64_t local = 0; local < request.count; ++local) {
+      const ChildId id = procs.size();
+      const Rank rank = request.first_rank + local;
+      procs.push_back({.mesh = request.mesh,
+                       .rank = rank,
+                       .state = {.rank = rank, .status = Status::initializing(), .pid = 0, .reason = std::nullopt}});
+      mesh.procs.push_back(id);
+      ++mesh.alive;
+    }
+    const bool plain_procs = request.proc.kind == ProcTemplate::Kind::kCommand;
+    for (std::uint64_t local = 0; local < request.count; ++local) {
+      children_of(mesh).add(mesh.procs[local],
+                            {.kind = plain_procs ? ChildKind::kPlain : ChildKind::kProtocol,
+                             .request = [this, id = mesh.procs[local], local](
+                                            Incarnation incarnation) { return launch_request(id, local, incarnation); },
+                             .timing = timing(request.ready_within),
+                             .respawn = {},
+                             .tail_lines = node.config.get(attribute::kTailLogLines)});
+    }
+    return {};
+  }
+
+  // The phases share what the client grants, so that the host, which knows the cause, always speaks before the client
+  // gives up.
+  ChildTiming timing(Duration ready_within) const {
+    ChildTiming timing = ChildTiming::from(node.config);
+    if (ready_within > Duration::zero()) {
+      timing.launch = std::min(timing.launch, ready_within / 4);
+      timing.hello = std::min(timing.hello, ready_within / 2);
+      timing.start = std::min(timing.start, ready_within / 4);
+    }
+    return timing;
+  }
+
+  LaunchRequest launch_request(ChildId id, std::uint64_t local, Incarnation incarnation) {
+    const ProcEntry& proc = procs[id];
+    const CreateProcs& request = meshes.at(proc.mesh).request;
+    const Extent& extent = request.extent;
+    const auto point = extent.point_of_rank(proc.rank);
+    LaunchRequest launch{.rank = proc.rank,
+                         .incarnation = incarnation,
+                         .argv = request.proc.argv,
+                         .environment = {},
+                         .working_directory =
+                             is_folder(request.proc.working_directory) ? request.proc.working_directory : "",
+                         .stdin_payload = {},
+                         .stdin_use = LaunchRequest::Stdin::kPayloadThenEof};
+    const std::string rank = std::to_string(proc.rank);
+    const std::string world = std::to_string(extent.num_ranks());
+    std::vector<std::pair<std::string, std::string>> added{
+        {"HOSTMESH_RANK", rank},
+        {"HOSTMESH_WORLD_SIZE", world},
+        {"HOSTMESH_HOST_RANK", std::to_string(request.host_rank)},
+        {"HOSTMESH_LOCAL_RANK", std::to_string(local)},
+        {"HOSTMESH_LOCAL_WORLD_SIZE", std::to_string(request.count)},
+        {"HOSTMESH_POINT", point ? point->text() : ""},
+        {"HOSTMESH_MESH", request.host_mesh},
+        {"RANK", rank},
+        {"WORLD_SIZE", world},
+        {"LOCAL_RANK", std::to_string(local)}};
+    if (request.proc.kind == ProcTemplate::Kind::kBootstrap) {
+      const PeerClaim claim{
+          .role = Role::kChild, .allocation = allocation, .rank = id, .incarnation = incarnation, .process = {}};
+      launch.stdin_payload = bootstrap::pack_payload({.allocation = allocation,
+                                                      .rank = id,
+                                                      .incarnation = incarnation,
+                                                      .key = key_for(secret, claim),
+                                                      .owner_identity = bootstrap::kOwnerIdentity,
+                                                      .listen_on = std::nullopt,
+                                                      .config = request.config});
+      launch.stdin_use = LaunchRequest::Stdin::kLifeline;
+      const auto address = node.gate.address(Transport::kUnix);
+      added.insert(added.end(), {{bootstrap::kEnvAddr, address ? address->text() : ""},
+                                 {bootstrap::kEnvIndex, rank},
+                                 {bootstrap::kEnvMode, bootstrap::kModeStdin},
+                                 {bootstrap::kEnvProcessName, "proc " + name_of(proc) + " @ " + ref.addr().text()}});
+    }
+    launch.environment = bootstrap::child_environment(request.proc.environment, added);
+    return launch;
+  }
+
+  static std::string name_of(const ProcEntry& proc) { return proc.mesh + "_" + std::to_string(proc.rank); }
+
+  // Guests: the bootstrapped procs of this host.
+  Children& children() override { return *bootstrapped; }
+  bootstrap::StartProc start_for(ChildId id, const bootstrap::Hello&) override {
+    return {.proc_id = ref.named_proc(name_of(procs[id])),
+            .owner_addr = ref.addr(),
+            .peer_secret = {},
+            .mesh = procs[id].mesh};
+  }
+  void started(ChildId, const bootstrap::StartedProc&, const std::shared_ptr<Link>&) override {}
+
+  void on_created(ChildId id, const ChildCreated& event) { procs[id].state.pid = event.pid; }
+
+  // Records the change and tells the owner at the end of this turn, together with all others of the turn.
+  void change(ChildId id, Status status) {
+    ProcEntry& proc = procs[id];
+    proc.state.status = std::move(status);
+    Mesh& mesh = meshes.at(proc.mesh);
+    mesh.unsent.push_back(proc.state);
+    if (mesh.unsent.size() > 1) return;
+    node.reactor.post([weak = weak_from_this(), name = proc.mesh] {
+      if (const auto self = weak.lock()) self->tell(name);
+    });
+  }
+
+  void tell(const std::string& name) {
+    Mesh& mesh = meshes.at(name);
+    if (mesh.unsent.empty()) return;
+    service_send(mesh.request.changes, ProcChanges{.mesh = name, .changes = std::exchange(mesh.unsent, {})});
+  }
+
+  template <class T>
+  void service_send(const PortRef<T>& port, const T& message) {
+    node.system.router().post({.kind = EnvelopeKind::kSend,
+                               .dest = port.id(),
+                               .sender = ref.agent().id(),
+                               .call = 0,
+                               .ttl = 0,
+                               .payload = wire::encode(message)},
+                              send_class_of<T>());
+  }
+
+  void on_output(ChildId id, Stream stream, ByteView bytes) {
+    const ProcEntry& proc = procs[id];
+    Mesh& mesh = meshes.at(proc.mesh);
+    if (!mesh.request.output) return;
+    const auto what = stream == Stream::kStdout ? ProcOutput::What::kStdout : ProcOutput::What::kStderr;
+    service_send(*mesh.request.output, ProcOutput{.rank = proc.rank,
+                                                  .what = what,
+                                                  .bytes = Bytes(bytes.begin(), bytes.end()),
+                                                  .reason = std::nullopt,
+                                                  .failure = {}});
+    mesh.outstanding += bytes.size();
+    if (mesh.outstanding < mesh.request.output_window) return;
+    if (std::find(mesh.held_back.begin(), mesh.held_back.end(), id) != mesh.held_back.end()) return;
+    mesh.held_back.push_back(id);
+    children_of(mesh).pause_output(id);
+  }
+
+  void output_taken(const OutputTaken& taken) {
+    const auto found = meshes.find(taken.mesh);
+    if (found == meshes.end()) return;
+    Mesh& mesh = found->second;
+    mesh.outstanding -= std::min(mesh.outstanding, taken.bytes);
+    if (mesh.outstanding > mesh.request.output_window / 2) return;
+    for (const ChildId id : std::exchange(mesh.held_back, {})) children_of(mesh).resume_output(id);
+  }
+
+  void on_stopped(ChildId id, const StopReason& reason) {
+    procs[id].state.reason = reason;
+    if (reason.kind == StopReason::Kind::kWatchdog) ++given_up;
+    change(id, status_of(reason));
+    ended(id, reason, {});
+  }
+
+  void on_failed(ChildId id, const Error& error) {
+    const Error placed = error.with_rank(procs[id].rank).with_host(ref.addr().text()).with_phase("launch");
+    change(id, Status::failed(placed.text()));
+    ended(id, std::nullopt, placed.text());
+  }
+
+  void ended(ChildId id, const std::optional<StopReason>& reason, const std::string& failure) {
+    const std::string name = procs[id].mesh;
+    Mesh& mesh = meshes.at(name);
+    if (mesh.request.proc.kind == ProcTemplate::Kind::kBootstrap) {
+      node.system.router().unbind(ref.named_proc(name_of(procs[id])));
+    }
+    if (mesh.request.output) {
+      service_send(*mesh.request.output,
+                   ProcOutput{.rank = procs[id].rank,
+                              .what = ProcOutput::What::kEnd,
+                              .bytes = {},
+                              .reason = reason,
+                              .failure = failure});
+    }
+    --mesh.alive;
+    settle(name);
+    stop_next();
+    finish_shutdown();
+  }
+
+  // Answers those who wait for the end of this mesh, once it has ended.
+  void settle(const std::string& name) {
+    Mesh& mesh = meshes.at(name);
+    if (mesh.alive > 0 || mesh.waiting_for_end.empty()) return;
+    tell(name);
+    const std::vector<ProcChange> last = states(name);
+    for (const auto& done : std::exchange(mesh.waiting_for_end, {})) done(last);
+  }
+
+  void stop(const StopProcs& request, std::function<void(std::vector<ProcChange>)> done) {
+    const auto found = meshes.find(request.mesh);
+    if (found == meshes.end()) return done({});
+    Mesh& mesh = found->second;
+    mesh.waiting_for_end.push_back(std::move(done));
+    release_output(mesh);
+    for (const ChildId id : mesh.procs) stop_proc(id, request.grace);
+    settle(request.mesh);
+  }
+
+  // Whoever stops a mesh takes its output no more; a command that is held back could not end.
+  void release_output(Mesh& mesh) {
+    mesh.outstanding = 0;
+    for (const ChildId id : std::exchange(mesh.held_back, {})) children_of(mesh).resume_output(id);
+  }
+
+  void stop_proc(ChildId id, std::optional<Duration> grace) {
+    Mesh& mesh = meshes.at(procs[id].mesh);
+    Children& children = children_of(mesh);
+    const std::size_t alive = children.alive();
+    if (grace && *grace <= Duration::zero()) {
+      children.kill(id);
+    } else {
+      children.stop(id, grace);
+    }
+    // One that was never launched ends without an event.
+    if (children.alive() < alive && children.phase(id) == ChildPhase::kLaunching) {
+      change(id, Status::stopped());
+      ended(id, std::nullopt, "it was stopped before it was started");
+    }
+  }
+
+  std::vector<ProcChange> states(const std::string& name) const {
+    std::vector<ProcChange> all;
+    const auto found = meshes.find(name);
+    if (found == meshes.end()) return all;
+    for (const ChildId id : found->second.procs) all.push_back(procs[id].state);
+    return all;
+  }
+
+  void shutdown(const ShutdownHost& request, std::function<void(std::uint64_t)> done) {
+    waiting_for_shutdown.push_back(std::move(done));
+    if (!std::exchange(shutting_down, true)) {
+      grace = request.terminate_within;
+      max_in_flight = std::clamp<std::uint64_t>(request.max_in_flight, 1, 256);
+      for (auto& [name, mesh] : meshes) release_output(mesh);
+      for (ChildId id = 0; id < procs.size(); ++id) {
+        if (!procs[id].state.status.is_terminated()) to_stop.push_back(id);
+      }
+    }
+    stop_next();
+    finish_shutdown();
+  }
+
+  // Keeps `max_in_flight` procs on their way out.
+  void stop_next() {
+    std::erase_if(in_flight, [this](ChildId id) { return procs[id].state.status.is_terminated(); });
+    while (!to_stop.empty() && in_flight.size() < max_in_flight) {
+      const ChildId id = to_stop.front();
+      to_stop.pop_front();
+      if (procs[id].state.status.is_terminated()) continue;
+      in_flight.push_back(id);
+      stop_proc(id, grace);
+    }
+  }
+
+  void finish_shutdown() {
+    if (!shutting_down || plain->alive() + bootstrapped->alive() > 0) return;
+    for (auto& [name, mesh] : meshes) tell(name);
+    for (const auto& done : std::exchange(waiting_for_shutdown, {})) done(given_up);
+  }
+
+  bootstrap::Node& node;
+  const HostRef ref;
+  const std::string allocation;  // of the procs of this host
+  const Secret secret = Secret::random();
+  Host* owner = nullptr;
+  std::unique_ptr<Children> bootstrapped;
+  std::unique_ptr<Children> plain;
+  std::deque<ProcEntry> procs;
+  std::map<std::string, Mesh> meshes;
+  bool shutting_down = false;
+  Duration grace{};
+  std::uint64_t max_in_flight = 1;
+  std::deque<ChildId> to_stop;
+  std::vector<ChildId> in_flight;
+  std::uint64_t given_up = 0;
+  std::vector<std::function<void(std::uint64_t)>> waiting_for_shutdown;
+};
+
+Host::Host(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) { impl_->owner = this; }
+
+Host::~Host() { impl_->node.gate.dismiss(impl_->allocation); }
+
+Result<std::unique_ptr<Host>> Host::make(bootstrap::Node& node, const ChannelAddr& addr) {
+  std::unique_ptr<Host> host(new Host(std::make_shared<Impl>(node, addr)));
+  if (auto begun = host->impl_->begin(); !begun) return begun.error().with_host(addr.text()).with_phase("host");
+  return host;
+}
+
+const HostRef& Host::ref() const { return impl_->ref; }
+Result<> Host::create(const CreateProcs& request) { return impl_->create(request); }
+void Host::output_taken(const OutputTaken& taken) { impl_->output_taken(taken); }
+void Host::stop(const StopProcs& request, std::function<void(std::vector<ProcChange>)> done) {
+  impl_->stop(request, std::move(done));
+}
+std::vector<ProcChange> Host::states(const std::string& mesh) const { return impl_->states(mesh); }
+std::vector<std::string> Host::meshes() const {
+  std::vector<std::string> names;
+  for (const auto& [name, mesh] : impl_->meshes) names.push_back(name);
+  return names;
+}
+void Host::shutdown(const ShutdownHost& request, std::function<void(std::uint64_t)> done) {
+  impl_->shutdown(request, std::move(done));
+}
+
+}  // namespace hostmesh
