@@ -1,0 +1,284 @@
+// ValueMesh: exactly one value for each rank of a region.
+//
+// It answers "what is the state of everybody", for anything from one rank to tens of thousands, so it is kept
+// either dense or as runs, whichever is smaller for what it was made from; nothing but memory and speed tells
+// them apart. A value; not synchronised.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "hostmesh/base/result.hpp"
+#include "hostmesh/shape/runs.hpp"
+#include "hostmesh/shape/view.hpp"
+
+namespace hostmesh {
+
+// "0..4".
+inline std::string interval_text(Rank begin, Rank end) {
+  return std::to_string(begin) + ".." + std::to_string(end);
+}
+
+namespace detail {
+
+// std::equality_comparable, but right for Result<T>, whose operator== exists for every T.
+template <class T>
+struct IsComparable : std::bool_constant<std::equality_comparable<T>> {};
+template <class T>
+struct IsComparable<Result<T>> : IsComparable<T> {};
+template <>
+struct IsComparable<Result<void>> : std::false_type {};
+template <class T>
+inline constexpr bool kIsComparable = IsComparable<T>::value;
+
+// Puts `runs` together. An empty run, or two that share a rank, is an error.
+template <class T>
+Result<Runs<T>> disjoint_runs(std::vector<Run<T>> runs);
+template <class T>
+std::optional<Error> refuse_overlap(const Runs<T>& present, Rank begin, Rank end);
+
+}  // namespace detail
+
+template <class T>
+class ValueMesh : public View<ValueMesh<T>> {
+ public:
+  // One rank, the default value.
+  ValueMesh() : ValueMesh(from_single(Region(), T{})) {}
+
+  static ValueMesh from_single(Region region, T value) {
+    ValueMesh mesh(std::move(region));
+    const std::uint64_t count = mesh.region_.num_ranks();
+    if constexpr (detail::kIsComparable<T>) {
+      Runs<T> runs;
+      runs.assign(0, count, std::move(value));
+      mesh.values_ = std::move(runs);
+    } else {
+      mesh.values_ = Dense(count, Cell{std::move(value)});
+    }
+    return mesh;
+  }
+  static ValueMesh from_default(Region region) { return from_single(std::move(region), T{}); }
+
+  // One value for each rank, in rank order; any other number is an error.
+  static Result<ValueMesh> from_dense(Region region, std::vector<T> values) {
+    if (values.size() != region.num_ranks()) return wrong_count(region.num_ranks(), values.size());
+    ValueMesh mesh(std::move(region));
+    Dense cells;
+    cells.reserve(values.size());
+    for (auto&& value : values) cells.push_back(Cell{std::forward<decltype(value)>(value)});
+    mesh.store(std::move(cells));
+    return mesh;
+  }
+
+  // `runs` in any order over `fallback`. Empty, overlapping and out-of-range runs are errors.
+  static Result<ValueMesh> from_ranges_with_default(
+      Region region, T fallback, std::vector<Run<T>> runs) requires(detail::kIsComparable<T>) {
+    auto given = detail::disjoint_runs(std::move(runs));
+    if (!given) return given.error();
+    ValueMesh mesh = from_single(std::move(region), std::move(fallback));
+    if (given->end_rank() > mesh.num_ranks()) return mesh.out_of_bounds(*given);
+    std::get<Runs<T>>(mesh.values_).merge(*given);
+    return mesh;
+  }
+
+  // Values that arrive with their rank, in any order; of several for one rank the last counts. A rank that is
+  // out of range or missing is an error that names it.
+  static Result<ValueMesh> from_indexed(Region region, std::vector<std::pair<Rank, T>> values) {
+    const std::uint64_t count = region.num_ranks();
+    std::uint64_t missing = count;
+    // Checked first, so that a mesh that was never going to be complete allocates nothing for its absent
+    // ranks.
+    if (values.size() < count) return wrong_count(count, values.size());
+    std::vector<std::optional<T>> slots(count);
+    for (auto& [rank, value] : values) {
+      if (rank >= count) {
+        return Error(Cause::kInvalidArgument, "out of range: total ranks " + std::to_string(count) +
+                                                  "; does not contain rank " + std::to_string(rank));
+      }
+      if (!slots[rank]) --missing;
+      slots[rank] = std::move(value);
+    }
+    if (missing > 0) return wrong_count(count, count - missing);
+    ValueMesh mesh(std::move(region));
+    Dense cells;
+    cells.reserve(count);
+    for (auto& slot : slots) cells.push_back(Cell{*std::move(slot)});
+    mesh.store(std::move(cells));
+    return mesh;
+  }
+
+  const Region& region() const { return region_; }
+  // The rank must be below num_ranks().
+  const T& get(Rank rank) const {
+    HOSTMESH_ASSERT(rank < region_.num_ranks(), "a rank that is not in the mesh");
+    if (const auto* dense = std::get_if<Dense>(&values_)) return (*dense)[rank].value;
+    if constexpr (detail::kIsComparable<T>) return *std::get<Runs<T>>(values_).find(rank);
+    assertion_failed("dense", __FILE__, __LINE__, "values that cannot be compared are always dense");
+  }
+  ValueMesh pick(Region region, const std::vector<Rank>& ranks) const {
+    ValueMesh mesh(std::move(region));
+    Dense cells;
+    cells.reserve(ranks.size());
+    for (const Rank rank : ranks) cells.push_back(Cell{get(rank)});
+    mesh.store(std::move(cells));
+    return mesh;
+  }
+
+  // `value` for the ranks [begin, end); an interval that is empty or out of range is an error and changes
+  // nothing.
+  Result<> assign(Rank begin, Rank end, T value) {
+    if (begin >= end) return Error(Cause::kInvalidArgument, "empty range " + interval_text(begin, end));
+    if (end > region_.num_ranks()) return out_of_bounds(begin, end);
+    if constexpr (detail::kIsComparable<T>) {
+      if (auto* runs = std::get_if<Runs<T>>(&values_)) {
+        runs->assign(begin, end, std::move(value));
+        return {};
+      }
+    }
+    auto& dense = std::get<Dense>(values_);
+    for (Rank rank = begin; rank < end; ++rank) dense[rank].value = value;
+    return {};
+  }
+
+  // The same mesh as runs, coalesced, whatever the representation.
+  Runs<T> runs() const requires(detail::kIsComparable<T>) {
+    if (const auto* runs = std::get_if<Runs<T>>(&values_)) return *runs;
+    return compress(std::get<Dense>(values_));
+  }
+  bool is_dense() const { return std::holds_alternative<Dense>(values_); }
+
+  // The first rank whose value satisfies `predicate`; looks once at each run.
+  template <class Predicate>
+  std::optional<Rank> first_where(Predicate predicate) const {
+    if constexpr (detail::kIsComparable<T>) {
+      if (const auto* runs = std::get_if<Runs<T>>(&values_)) {
+        for (const auto& piece : runs->pieces()) {
+          if (predicate(piece.value)) return piece.begin;
+        }
+        return std::nullopt;
+      }
+    }
+    const auto& dense = std::get<Dense>(values_);
+    for (Rank rank = 0; rank < dense.size(); ++rank) {
+      if (predicate(dense[rank].value)) return rank;
+    }
+    return std::nullopt;
+  }
+  // True when every rank's value does.
+  template <class Predicate>
+  bool all_of(Predicate predicate) const {
+    return !first_where([&](const T& value) { return !predicate(value); });
+  }
+
+  // Of regions and values; representations do not count.
+  bool operator==(const ValueMesh& other) const requires(detail::kIsComparable<T>) {
+    return region_ == other.region_ && runs() == other.runs();
+  }
+
+ private:
+  // In a struct, so that bool has addressable elements too.
+  struct Cell {
+    T value;
+  };
+  using Dense = std::vector<Cell>;
+  // Runs cost a tree node each; below this many ranks per run the plain array is smaller and faster.
+  static constexpr std::size_t kWorthRuns = 8;
+
+  explicit ValueMesh(Region region) : region_(std::move(region)) {}
+
+  static Runs<T> compress(const Dense& cells) {
+    Runs<T> runs;
+    for (std::size_t begin = 0, end = 0; begin < cells.size(); begin = end) {
+      while (end < cells.size() && cells[end].value == cells[begin].value) ++end;
+      if (end == begin) ++end;  // a value that does not equal itself
+      runs.assign(begin, end, cells[begin].value);
+    }
+    return runs;
+  }
+
+  void store(Dense cells) {
+    if constexpr (detail::kIsComparable<T>) {
+      std::size_t runs = 1;
+      for (std::size_t i = 1; i < cells.size(); ++i) runs += cells[i].value == cells[i - 1].value ? 0 : 1;
+      if (runs * kWorthRuns <= cells.size()) {
+        values_ = compress(cells);
+        return;
+      }
+    }
+    values_ = std::move(cells);
+  }
+
+  static Error wrong_count(std::uint64_t expected, std::uint64_t actual) {
+    return Error(Cause::kInvalidArgument, "a mesh of " + std::to_string(expected) +
+                                              " ranks needs a value for each, got " + std::to_string(actual));
+  }
+  Error out_of_bounds(Rank begin, Rank end) const {
+    return Error(Cause::kInvalidArgument, "range " + interval_text(begin, end) +
+                                              " is out of bounds: the mesh has " +
+                                              std::to_string(region_.num_ranks()) + " ranks");
+  }
+  Error out_of_bounds(const Runs<T>& given) const {
+    const auto [begin, end] = given.first_ending_after(region_.num_ranks());
+    return out_of_bounds(begin, end);
+  }
+
+  struct Nothing {};
+  Region region_;
+  std::variant<Dense, std::conditional_t<detail::kIsComparable<T>, Runs<T>, Nothing>> values_;
+};
+
+// f of each value, over the region of `mesh`, which may be any View. Called once for each rank, in order.
+template <class Mesh, class F>
+auto map_values(const Mesh& mesh, F f) {
+  using U = std::decay_t<std::invoke_result_t<F&, decltype(mesh.get(Rank{0}))>>;
+  std::vector<U> values;
+  values.reserve(mesh.num_ranks());
+  for (Rank rank = 0; rank < mesh.num_ranks(); ++rank) values.push_back(f(mesh.get(rank)));
+  return value_or_throw(ValueMesh<U>::from_dense(mesh.region(), std::move(values)));
+}
+
+// All the values, or the first error, which then tells its rank.
+template <class T>
+Result<ValueMesh<T>> transpose(const ValueMesh<Result<T>>& mesh) {
+  std::vector<T> values;
+  values.reserve(mesh.num_ranks());
+  for (Rank rank = 0; rank < mesh.num_ranks(); ++rank) {
+    const Result<T>& value = mesh.get(rank);
+    if (!value) return value.error().with_rank(rank);
+    values.push_back(*value);
+  }
+  return ValueMesh<T>::from_dense(mesh.region(), std::move(values));
+}
+
+namespace detail {
+
+template <class T>
+std::optional<Error> refuse_overlap(const Runs<T>& present, Rank begin, Rank end) {
+  if (begin >= end) return Error(Cause::kInvalidArgument, "empty range " + interval_text(begin, end));
+  const auto [other_begin, other_end] = present.first_ending_after(begin);
+  if (other_begin == other_end || other_begin >= end) return std::nullopt;
+  auto first = std::pair(other_begin, other_end);
+  auto second = std::pair(begin, end);
+  if (second < first) std::swap(first, second);
+  return Error(Cause::kInvalidArgument, "overlapping ranges " + interval_text(first.first, first.second) +
+                                            " and " + interval_text(second.first, second.second));
+}
+
+template <class T>
+Result<Runs<T>> disjoint_runs(std::vector<Run<T>> runs) {
+  Runs<T> together;
+  for (Run<T>& run : runs) {
+    if (auto refused = refuse_overlap(together, run.begin, run.end)) return *std::move(refused);
+    together.assign(run.begin, run.end, std::move(run.value));
+  }
+  return together;
+}
+
+}  // namespace detail
+}  // namespace hostmesh

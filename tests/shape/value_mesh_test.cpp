@@ -1,0 +1,2 @@
+#include "hostmesh/shape/ranked_text.hpp"
+#include "hostmesh/shape/status.hpp"
