@@ -27,13 +27,12 @@ inline std::string interval_text(Rank begin, Rank end) {
 
 namespace detail {
 
-// std::equality_comparable, but right for Result<T>, whose operator== exists for every T.
+// std::equality_comparable, except for Result: what it derives from declares an operator== for everything, which does
+// not compile for it.
 template <class T>
 struct IsComparable : std::bool_constant<std::equality_comparable<T>> {};
 template <class T>
-struct IsComparable<Result<T>> : IsComparable<T> {};
-template <>
-struct IsComparable<Result<void>> : std::false_type {};
+struct IsComparable<Result<T>> : std::false_type {};
 template <class T>
 inline constexpr bool kIsComparable = IsComparable<T>::value;
 
@@ -71,7 +70,7 @@ class ValueMesh : public View<ValueMesh<T>> {
     ValueMesh mesh(std::move(region));
     Dense cells;
     cells.reserve(values.size());
-    for (auto&& value : values) cells.push_back(Cell{std::forward<decltype(value)>(value)});
+    for (std::size_t i = 0; i < values.size(); ++i) cells.push_back(Cell{T(std::move(values[i]))});
     mesh.store(std::move(cells));
     return mesh;
   }
