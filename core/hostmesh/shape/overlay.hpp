@@ -19,7 +19,7 @@ class ValueOverlay {
   ValueOverlay() = default;
   // In any order. An empty run, or two that share a rank, is an error.
   static Result<ValueOverlay> from_runs(std::vector<Run<T>> runs) {
-    auto together = detail::disjoint_runs(std::move(runs));
+    auto together = Runs<T>::from_disjoint(std::move(runs));
     if (!together) return together.error();
     ValueOverlay overlay;
     overlay.runs_ = *std::move(together);
@@ -28,28 +28,13 @@ class ValueOverlay {
 
   // Adds news about ranks that this says nothing about yet; an empty interval, or one that overlaps what is
   // here, is an error and changes nothing.
-  Result<> push_run(Rank begin, Rank end, T value) {
-    if (auto refused = detail::refuse_overlap(runs_, begin, end)) return *std::move(refused);
-    runs_.assign(begin, end, std::move(value));
-    return {};
-  }
+  Result<> push_run(Rank begin, Rank end, T value) { return runs_.insert(begin, end, std::move(value)); }
   // What `later` says wins. Logarithmic for each of its runs.
   void merge(const ValueOverlay& later) { runs_.merge(later.runs_); }
 
   // Lays this over `mesh`. When it speaks of ranks that the mesh has not, that is an error and nothing is
   // changed.
-  Result<> apply_to(ValueMesh<T>& mesh) const {
-    if (runs_.end_rank() > mesh.num_ranks()) {
-      const auto [begin, end] = runs_.first_ending_after(mesh.num_ranks());
-      return Error(Cause::kInvalidArgument, "range " + interval_text(begin, end) +
-                                                " is out of bounds: the mesh has " +
-                                                std::to_string(mesh.num_ranks()) + " ranks");
-    }
-    for (const auto& piece : runs_.pieces()) {
-      if (auto done = mesh.assign(piece.begin, piece.end, piece.value); !done) return done;
-    }
-    return {};
-  }
+  Result<> apply_to(ValueMesh<T>& mesh) const { return mesh.assign(runs_); }
 
   bool empty() const { return runs_.empty(); }
   const Runs<T>& runs() const { return runs_; }

@@ -11,10 +11,12 @@
 #include <iterator>
 #include <map>
 #include <ranges>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "hostmesh/base/ids.hpp"
+#include "hostmesh/base/result.hpp"
 
 namespace hostmesh {
 
@@ -28,6 +30,11 @@ struct Run {
   bool operator==(const Run&) const = default;
 };
 
+// "0..4".
+inline std::string interval_text(Rank begin, Rank end) {
+  return std::to_string(begin) + ".." + std::to_string(end);
+}
+
 template <class T>
 class Runs {
  public:
@@ -37,6 +44,30 @@ class Runs {
     Rank end;
     const T& value;
   };
+
+  Runs() = default;
+  // In any order. An empty run, or two that share a rank, is an error.
+  static Result<Runs> from_disjoint(std::vector<Run<T>> list) {
+    Runs runs;
+    for (Run<T>& run : list) {
+      if (auto done = runs.insert(run.begin, run.end, std::move(run.value)); !done) return done.error();
+    }
+    return runs;
+  }
+
+  // assign() where nothing is yet; an empty interval, or one that overlaps a run, is an error and changes
+  // nothing.
+  Result<> insert(Rank begin, Rank end, T value) {
+    if (begin >= end) return Error(Cause::kInvalidArgument, "empty range " + interval_text(begin, end));
+    const auto present = first_ending_after(begin);
+    if (present.first < present.second && present.first < end) {
+      const auto [first, second] = std::minmax<std::pair<Rank, Rank>>({present, {begin, end}});
+      return Error(Cause::kInvalidArgument, "overlapping ranges " + interval_text(first.first, first.second) +
+                                                " and " + interval_text(second.first, second.second));
+    }
+    assign(begin, end, std::move(value));
+    return {};
+  }
 
   // `value` for [begin, end), whatever was there before; nothing when that is empty. Amortised logarithmic.
   void assign(Rank begin, Rank end, T value) {

@@ -20,27 +20,16 @@
 
 namespace hostmesh {
 
-// "0..4".
-inline std::string interval_text(Rank begin, Rank end) {
-  return std::to_string(begin) + ".." + std::to_string(end);
-}
-
 namespace detail {
 
-// std::equality_comparable, except for Result: what it derives from declares an operator== for everything, which does
-// not compile for it.
+// std::equality_comparable, except for Result: what it derives from declares an operator== for everything,
+// which does not compile for it.
 template <class T>
 struct IsComparable : std::bool_constant<std::equality_comparable<T>> {};
 template <class T>
 struct IsComparable<Result<T>> : std::false_type {};
 template <class T>
 inline constexpr bool kIsComparable = IsComparable<T>::value;
-
-// Puts `runs` together. An empty run, or two that share a rank, is an error.
-template <class T>
-Result<Runs<T>> disjoint_runs(std::vector<Run<T>> runs);
-template <class T>
-std::optional<Error> refuse_overlap(const Runs<T>& present, Rank begin, Rank end);
 
 }  // namespace detail
 
@@ -78,11 +67,10 @@ class ValueMesh : public View<ValueMesh<T>> {
   // `runs` in any order over `fallback`. Empty, overlapping and out-of-range runs are errors.
   static Result<ValueMesh> from_ranges_with_default(
       Region region, T fallback, std::vector<Run<T>> runs) requires(detail::kIsComparable<T>) {
-    auto given = detail::disjoint_runs(std::move(runs));
+    const auto given = Runs<T>::from_disjoint(std::move(runs));
     if (!given) return given.error();
     ValueMesh mesh = from_single(std::move(region), std::move(fallback));
-    if (given->end_rank() > mesh.num_ranks()) return mesh.out_of_bounds(*given);
-    std::get<Runs<T>>(mesh.values_).merge(*given);
+    if (auto done = mesh.assign(*given); !done) return done.error();
     return mesh;
   }
 
@@ -142,6 +130,18 @@ class ValueMesh : public View<ValueMesh<T>> {
     }
     auto& dense = std::get<Dense>(values_);
     for (Rank rank = begin; rank < end; ++rank) dense[rank].value = value;
+    return {};
+  }
+
+  // All of `news`, over what is here; when some of it is out of range that is an error and changes nothing.
+  Result<> assign(const Runs<T>& news) requires(detail::kIsComparable<T>) {
+    if (news.end_rank() > region_.num_ranks()) {
+      const auto [begin, end] = news.first_ending_after(region_.num_ranks());
+      return out_of_bounds(begin, end);
+    }
+    for (const auto& piece : news.pieces()) {
+      if (auto done = assign(piece.begin, piece.end, piece.value); !done) return done;
+    }
     return {};
   }
 
@@ -222,11 +222,6 @@ class ValueMesh : public View<ValueMesh<T>> {
                                               " is out of bounds: the mesh has " +
                                               std::to_string(region_.num_ranks()) + " ranks");
   }
-  Error out_of_bounds(const Runs<T>& given) const {
-    const auto [begin, end] = given.first_ending_after(region_.num_ranks());
-    return out_of_bounds(begin, end);
-  }
-
   struct Nothing {};
   Region region_;
   std::variant<Dense, std::conditional_t<detail::kIsComparable<T>, Runs<T>, Nothing>> values_;
@@ -255,29 +250,4 @@ Result<ValueMesh<T>> transpose(const ValueMesh<Result<T>>& mesh) {
   return ValueMesh<T>::from_dense(mesh.region(), std::move(values));
 }
 
-namespace detail {
-
-template <class T>
-std::optional<Error> refuse_overlap(const Runs<T>& present, Rank begin, Rank end) {
-  if (begin >= end) return Error(Cause::kInvalidArgument, "empty range " + interval_text(begin, end));
-  const auto [other_begin, other_end] = present.first_ending_after(begin);
-  if (other_begin == other_end || other_begin >= end) return std::nullopt;
-  auto first = std::pair(other_begin, other_end);
-  auto second = std::pair(begin, end);
-  if (second < first) std::swap(first, second);
-  return Error(Cause::kInvalidArgument, "overlapping ranges " + interval_text(first.first, first.second) +
-                                            " and " + interval_text(second.first, second.second));
-}
-
-template <class T>
-Result<Runs<T>> disjoint_runs(std::vector<Run<T>> runs) {
-  Runs<T> together;
-  for (Run<T>& run : runs) {
-    if (auto refused = refuse_overlap(together, run.begin, run.end)) return *std::move(refused);
-    together.assign(run.begin, run.end, std::move(run.value));
-  }
-  return together;
-}
-
-}  // namespace detail
 }  // namespace hostmesh
