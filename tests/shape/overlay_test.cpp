@@ -104,6 +104,7 @@ std::chrono::duration<double> time_to_merge(Rank ranks) {
   std::iota(order.begin(), order.end(), Rank{0});
   std::ranges::shuffle(order, random);
   std::vector<StatusOverlay> reports;
+  reports.reserve(ranks);
   for (const Rank rank : order) {
     reports.push_back(*StatusOverlay::from_runs(
         {{rank, rank + 1, rank % 3 == 0 ? Status::failed("why") : Status::running()}}));

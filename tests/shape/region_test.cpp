@@ -130,6 +130,11 @@ TEST(Region, ARangeSelectsRanksInOrder) {
       interval(12, 16));
 }
 
+TEST(Region, ASingleIndexKeepsTheStrideWhateverTheStep) {
+  const Region region = Extent{{"x", 4}, {"y", 4}};
+  EXPECT_EQ(region.range("x", Range{.begin = 3, .step = std::uint64_t{1} << 63})->text(), "12+x=1/4,y=4/1");
+}
+
 TEST(Region, TheEndOfARangeIsClamped) {
   const Region region = Extent{{"x", 4}};
   EXPECT_EQ(region.range("x", {.begin = 2, .end = 100})->base_ranks(), interval(2, 4));

@@ -8,7 +8,6 @@
 #include <initializer_list>
 #include <iosfwd>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 
 #include "hostmesh/base/ids.hpp"
 #include "hostmesh/base/result.hpp"
+#include "hostmesh/shape/indexed_range.hpp"
 
 namespace hostmesh {
 
@@ -98,8 +98,7 @@ class Point {
 };
 
 inline auto Extent::points() const& {
-  return std::views::iota(Rank{0}, num_ranks_) |
-         std::views::transform([this](Rank rank) { return Point::unchecked(*this, rank); });
+  return IndexedRange(num_ranks_, [this](Rank rank) { return Point::unchecked(*this, rank); });
 }
 
 std::ostream& operator<<(std::ostream& out, const Extent& extent);

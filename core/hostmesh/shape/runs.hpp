@@ -1,16 +1,16 @@
 // Runs: values for intervals of ranks, the compact form of "everybody is Running but rank 7".
 //
-// Always sorted, not overlapping, and coalesced: neighbours that touch and are equal are one run. There is
-// one way to change it, assign(), which replaces whatever was there; everything else is built on that, so the
+// Always sorted, not overlapping, and coalesced: neighbours that touch and are equal are one run. assign()
+// replaces whatever was there, clear() forgets it, and everything else is built on those two, so that the
 // invariant has one place to be kept. The runs live in an ordered tree, because thousands of small reports
 // are merged into one of these, in any order. A value; not synchronised.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <map>
-#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,12 +37,51 @@ inline std::string interval_text(Rank begin, Rank end) {
 
 template <class T>
 class Runs {
+  struct Stretch {
+    Rank end;
+    T value;
+    bool operator==(const Stretch&) const = default;
+  };
+  using Pieces = std::map<Rank, Stretch>;
+
  public:
   // What iteration gives: a run whose value is not copied.
   struct Piece {
     Rank begin;
     Rank end;
     const T& value;
+  };
+
+  class PieceRange {
+   public:
+    class Iterator {
+     public:
+      using iterator_category = std::input_iterator_tag;
+      using reference = Piece;
+      using value_type = Piece;
+      using difference_type = std::ptrdiff_t;
+      using pointer = void;
+
+      Piece operator*() const { return Piece{at_->first, at_->second.end, at_->second.value}; }
+      Iterator& operator++() {
+        ++at_;
+        return *this;
+      }
+      bool operator==(const Iterator&) const = default;
+
+     private:
+      friend class PieceRange;
+      explicit Iterator(typename Pieces::const_iterator at) : at_(at) {}
+      typename Pieces::const_iterator at_;
+    };
+
+    Iterator begin() const { return Iterator(pieces_->begin()); }
+    Iterator end() const { return Iterator(pieces_->end()); }
+
+   private:
+    friend class Runs;
+    explicit PieceRange(const Pieces& pieces) : pieces_(&pieces) {}
+    const Pieces* pieces_;
   };
 
   Runs() = default;
@@ -135,11 +174,7 @@ class Runs {
   Rank end_rank() const { return pieces_.empty() ? 0 : std::prev(pieces_.end())->second.end; }
 
   // The runs in order; valid until the next change.
-  auto pieces() const& {
-    return pieces_ | std::views::transform([](const auto& entry) {
-             return Piece{entry.first, entry.second.end, entry.second.value};
-           });
-  }
+  PieceRange pieces() const& { return PieceRange(pieces_); }
   void pieces() const&& = delete;
   std::vector<Run<T>> to_vector() const {
     std::vector<Run<T>> runs;
@@ -151,13 +186,6 @@ class Runs {
   bool operator==(const Runs&) const = default;
 
  private:
-  struct Stretch {
-    Rank end;
-    T value;
-    bool operator==(const Stretch&) const = default;
-  };
-  using Pieces = std::map<Rank, Stretch>;
-
   // Removes [begin, end) from a run that begins at or before `begin` and reaches into it; returns the run
   // after it.
   typename Pieces::iterator cut_front(typename Pieces::iterator at, Rank begin, Rank end) {

@@ -104,9 +104,10 @@ class ValueMesh : public View<ValueMesh<T>> {
   // The rank must be below num_ranks().
   const T& get(Rank rank) const {
     HOSTMESH_ASSERT(rank < region_.num_ranks(), "a rank that is not in the mesh");
-    if (const auto* dense = std::get_if<Dense>(&values_)) return (*dense)[rank].value;
-    if constexpr (detail::kIsComparable<T>) return *std::get<Runs<T>>(values_).find(rank);
-    assertion_failed("dense", __FILE__, __LINE__, "values that cannot be compared are always dense");
+    if constexpr (detail::kIsComparable<T>) {
+      if (const auto* runs = std::get_if<Runs<T>>(&values_)) return *runs->find(rank);
+    }
+    return std::get<Dense>(values_)[rank].value;
   }
   ValueMesh pick(Region region, const std::vector<Rank>& ranks) const {
     ValueMesh mesh(std::move(region));

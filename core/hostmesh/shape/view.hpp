@@ -10,11 +10,11 @@
 // own.
 #pragma once
 
-#include <ranges>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "hostmesh/shape/indexed_range.hpp"
 #include "hostmesh/shape/region.hpp"
 
 namespace hostmesh {
@@ -27,7 +27,7 @@ class View {
 
   // As Region::range; the dimension stays, the region keeps its base ranks.
   Result<Mesh> range(std::string_view label, Range range) const {
-    return cut(self().region().range(label, std::move(range)));
+    return cut(self().region().range(label, range));
   }
   Result<Mesh> range(std::string_view label, std::uint64_t index) const {
     return this->range(label, Range::single(index));
@@ -51,15 +51,14 @@ class View {
 
   // The members in rank order. The view must outlive what is returned.
   auto values() const& {
-    return ranks() | std::views::transform([this](Rank rank) -> decltype(auto) { return self().get(rank); });
+    return IndexedRange(num_ranks(), [this](Rank rank) -> decltype(auto) { return self().get(rank); });
   }
   void values() const&& = delete;
   // Pairs of a point of extent() and the member there, in rank order. The view must outlive what is returned.
   auto entries() const& {
-    return ranks() | std::views::transform([this](Rank rank) {
-             return std::pair<Point, decltype(self().get(rank))>(*extent().point_of_rank(rank),
-                                                                 self().get(rank));
-           });
+    return IndexedRange(num_ranks(), [this](Rank rank) {
+      return std::pair<Point, decltype(self().get(rank))>(*extent().point_of_rank(rank), self().get(rank));
+    });
   }
   void entries() const&& = delete;
 
@@ -67,7 +66,6 @@ class View {
 
  private:
   const Mesh& self() const { return static_cast<const Mesh&>(*this); }
-  auto ranks() const { return std::views::iota(Rank{0}, num_ranks()); }
   Result<Mesh> cut(const Result<Region>& part) const {
     if (!part) return part.error();
     return sliced(*part);
