@@ -1,5 +1,6 @@
 #include "hostmesh/process/descendants.hpp"
 
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +27,10 @@ std::vector<pid_t> pids(const std::vector<hostmesh::Child>& children) {
 class Descendants : public ProcessTest {
  protected:
   void SetUp() override { ASSERT_TRUE(become_subreaper()); }
+  void TearDown() override {
+    ProcessTest::TearDown();
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);  // for the next test in this program
+  }
 
   // The pid that a helper prints.
   static pid_t printed(const Child& child) { return std::stoi(child.out); }

@@ -46,9 +46,12 @@ int linger() {
   for (;;) ::pause();
 }
 
-// A process that has left its session, its group and its parent; this one ends at once.
+// A process that has left its session, its group and its parent; this one ends once it has.
 int daemonise() {
-  if (::fork() > 0) return 0;
+  if (const pid_t between = ::fork(); between > 0) {
+    ::waitpid(between, nullptr, 0);
+    return 0;
+  }
   ::setsid();
   if (::fork() > 0) ::_exit(0);
   return linger();
