@@ -1,0 +1,36 @@
+// LaunchThread: the one thread that does the blocking spawns of a Runtime.
+//
+// The reactor never waits for an exec (a slow network file system may take seconds), and the parent-death
+// signal, which follows the spawning thread, has a thread that lives exactly as long as the Runtime that owns
+// it.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "hostmesh/process/spawn.hpp"
+
+namespace hostmesh {
+
+class LaunchThread {
+ public:
+  using Done = std::function<void(Result<SpawnedProcess>)>;
+
+  // The thread starts with the first launch(): most processes never launch anything.
+  LaunchThread();
+  // Answers what is queued with kCancelled, waits for the spawn under way, and ends the thread: children with
+  // a parent_death_signal get it now.
+  ~LaunchThread();
+  LaunchThread(const LaunchThread&) = delete;
+  LaunchThread& operator=(const LaunchThread&) = delete;
+
+  // Any thread. Spawns in the order of the calls. `done` is called exactly once, on the launch thread or in
+  // the destructor; it must only post.
+  void launch(SpawnRequest request, Done done);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hostmesh
