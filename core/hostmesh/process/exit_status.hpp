@@ -21,8 +21,8 @@ struct ExitStatus {
   static ExitStatus exited(int code);
   static ExitStatus signalled(int signal, bool core_dumped);
   static ExitStatus unknown(std::string reason);
-  // From the si_code (CLD_EXITED, CLD_KILLED, CLD_DUMPED) and si_status that waitid() fills in; those names are macros.
-  static ExitStatus from_wait(int code, int status);
+  // From what waitid() fills in: its code (CLD_EXITED, CLD_KILLED, CLD_DUMPED) and its status.
+  static ExitStatus from_wait(int wait_code, int wait_status);
 
   bool success() const { return kind == Kind::kExited && number == 0; }
   bool is_signal(int signal) const { return kind == Kind::kSignalled && number == signal; }

@@ -37,11 +37,10 @@ class LineSplitter {
   std::size_t pending() const { return pending_.size(); }
 
  private:
-  void give_pieces(const Sink& sink);
+  void give_piece(const Sink& sink);
 
   std::size_t max_line_;
   std::string pending_;
-  bool in_pieces_ = false;
 };
 
 // The last non-empty lines, fit for people: valid UTF-8, each at most 4 KiB with a mark where it was cut.
@@ -57,6 +56,7 @@ class LineTail {
 
  private:
   void add(const Line& piece);
+  static std::string readable(std::string_view line, std::size_t cut);
 
   std::size_t max_lines_;
   LineSplitter splitter_;

@@ -1,0 +1,333 @@
+#include "hostmesh/process/child_process.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+#include <utility>
+
+#include "hostmesh/base/detail/reactor_impl.hpp"
+#include "hostmesh/base/log.hpp"
+#include "hostmesh/process/child_registry.hpp"
+#include "hostmesh/process/detail/pidfd.hpp"
+#include "hostmesh/process/detail/stdin_writer.hpp"
+
+namespace hostmesh {
+
+namespace {
+
+using boost::asio::posix::stream_descriptor;
+
+constexpr std::size_t kChunk = 64 * 1024;
+
+struct Output {
+  Output(boost::asio::io_context& context, Stream which) : stream(which), pipe(context) {}
+
+  Stream stream;
+  stream_descriptor pipe;
+  bool armed = false;
+  std::size_t owed = 0;  // bytes that were in the pipe when the child ended, not delivered yet
+};
+
+enum class Read { kSome, kNothingNow, kEnded };
+
+}  // namespace
+
+// Kept by what it waits for, so it outlives its ChildProcess until the child is reaped.
+//
+// The end of a child:  pidfd readable -> group killed -> reaped -> owed output delivered -> on_exit.
+// Paused output holds it before the delivery; the loss of the owner ends it after the reaping.
+struct ChildProcess::State : std::enable_shared_from_this<State> {
+  State(boost::asio::io_context& context, SpawnedProcess& spawned, Events wanted, GroupAtExit at_exit)
+      : pid(spawned.pid),
+        group(spawned.group),
+        group_at_exit(at_exit),
+        registry(std::move(spawned.registry)),
+        pidfd(std::move(spawned.pidfd)),
+        alarm(context),
+        input(std::make_shared<detail::StdinWriter>(context, std::move(spawned.stdin_pipe))),
+        outputs{Output(context, Stream::kStdout), Output(context, Stream::kStderr)},
+        events(std::move(wanted)) {
+    open_output(outputs[0], spawned.stdout_pipe);
+    open_output(outputs[1], spawned.stderr_pipe);
+  }
+
+  // Only when the reactor goes away before the child is reaped.
+  ~State() {
+    static_cast<void>(alarm.release());
+    if (reaped) return;
+    kill_all();
+    detail::wait_dead(pidfd.get(), std::chrono::seconds(1));
+    reap();
+  }
+
+  void open_output(Output& output, UniqueFd& pipe) {
+    if (!pipe) return;
+    boost::system::error_code failed;
+    output.pipe.assign(pipe.get(), failed);
+    if (failed) {
+      log::error("output of a child cannot be watched " + log::field("pid", std::to_string(pid)) + " " +
+                 log::field("stream", to_string(output.stream)) + " " +
+                 log::field("error", failed.message()));
+      return;
+    }
+    static_cast<void>(pipe.release());
+  }
+
+  void begin(Reactor& reactor) {
+    boost::system::error_code failed;
+    alarm.assign(pidfd.get(), failed);
+    if (failed) {
+      log::error("a child cannot be watched and is killed " + log::field("pid", std::to_string(pid)) + " " +
+                 log::field("error", failed.message()));
+      kill_all();
+      reactor.post([self = shared_from_this()] { self->lost(); });
+      return;
+    }
+    await_end();
+    for (Output& output : outputs) arm(output);
+  }
+
+  void await_end() {
+    alarm.async_wait(stream_descriptor::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& failed) {
+                       if (!failed) self->ended();
+                     });
+  }
+
+  void ended() {
+    if (detail::wait_child(pidfd.get(), detail::Take::kLook).state == detail::Waited::State::kAlive) {
+      return await_end();
+    }
+    // While the leader is a zombie nobody else can have the group's id.
+    if (group == ProcessGroup::kOwn && (group_at_exit == GroupAtExit::kKill || !owner)) {
+      detail::send_group_signal(pid, SIGKILL);
+    }
+    reap();
+    static_cast<void>(alarm.release());
+    pidfd.reset();
+    finish_after_reaping();
+  }
+
+  void lost() {
+    detail::wait_dead(pidfd.get(), std::chrono::milliseconds(100));
+    reap();
+    finish_after_reaping();
+  }
+
+  void finish_after_reaping() {
+    // stdin is the lifeline of whatever the child left behind.
+    input->close();
+    if (!owner) return;
+    for (Output& output : outputs) {
+      int waiting = 0;
+      if (output.pipe.is_open() && ::ioctl(output.pipe.native_handle(), FIONREAD, &waiting) == 0) {
+        output.owed = static_cast<std::size_t>(waiting);
+      }
+    }
+    proceed();
+  }
+
+  void reap() {
+    const auto take = [this] {
+      const detail::Waited waited = detail::wait_child(pidfd.get(), detail::Take::kReap);
+      switch (waited.state) {
+        case detail::Waited::State::kDead:
+          status = waited.status;
+          break;
+        case detail::Waited::State::kAlive:
+          status = ExitStatus::unknown("it was killed and has not ended");
+          break;
+        case detail::Waited::State::kNotOurChild:
+          status = ExitStatus::unknown("other code of this process has reaped it");
+          break;
+      }
+    };
+    reaped = true;
+    if (registry) {
+      registry->release(pid, take);
+    } else {
+      take();
+    }
+  }
+
+  void kill_all() {
+    if (group == ProcessGroup::kOwn) detail::send_group_signal(pid, SIGKILL);
+    detail::send_signal(pidfd.get(), SIGKILL);
+  }
+
+  // Delivers what is owed, then the exit, then reads on.
+  void proceed() {
+    if (status) {
+      for (Output& output : outputs) {
+        if (!settle(output)) return;
+      }
+      if (!owner || paused) return;
+      const ExitStatus ended_with = *std::exchange(status, std::nullopt);
+      deliver([&] {
+        if (events.on_exit) events.on_exit(ended_with);
+      });
+    }
+    for (Output& output : outputs) arm(output);
+  }
+
+  // True when all that the child itself wrote is delivered. Ends although a grandchild goes on writing.
+  bool settle(Output& output) {
+    while (owner && !paused && output.pipe.is_open()) {
+      const std::size_t before = output.owed;
+      if (read_some(output) != Read::kSome) {
+        output.owed = 0;
+        break;
+      }
+      // When all is paid there is one more look, for an end of file that is there already.
+      if (before == 0) break;
+    }
+    return owner && !paused;
+  }
+
+  void arm(Output& output) {
+    if (!owner || paused || output.armed || !output.pipe.is_open()) return;
+    output.armed = true;
+    output.pipe.async_wait(stream_descriptor::wait_read,
+                           [self = shared_from_this(), &output](const boost::system::error_code& failed) {
+                             output.armed = false;
+                             if (!failed) self->readable(output);
+                           });
+  }
+
+  void readable(Output& output) {
+    // A child that floods its output gets a few turns and then the others have theirs.
+    constexpr int kReadsAtOnce = 4;
+    if (status) return proceed();
+    for (int i = 0; i < kReadsAtOnce && owner && !paused && output.pipe.is_open(); ++i) {
+      if (read_some(output) != Read::kSome) break;
+    }
+    arm(output);
+  }
+
+  Read read_some(Output& output) {
+    std::array<std::uint8_t, kChunk> chunk;
+    ssize_t count = -1;
+    do {
+      count = ::read(output.pipe.native_handle(), chunk.data(), chunk.size());
+    } while (count < 0 && errno == EINTR);
+    if (count < 0 && errno == EAGAIN) return Read::kNothingNow;
+    if (count <= 0) {
+      close(output);
+      deliver([&] {
+        if (events.on_output_end) events.on_output_end(output.stream);
+      });
+      return Read::kEnded;
+    }
+    const auto size = static_cast<std::size_t>(count);
+    output.owed -= std::min(output.owed, size);
+    deliver([&] {
+      if (events.on_output) events.on_output(output.stream, ByteView(chunk.data(), size));
+    });
+    return Read::kSome;
+  }
+
+  static void close(Output& output) {
+    boost::system::error_code ignored;
+    output.pipe.close(ignored);
+  }
+
+  // An event may destroy the ChildProcess; what it captured lives until it has returned.
+  template <class Call>
+  void deliver(const Call& call) {
+    ++delivering;
+    call();
+    if (--delivering == 0 && !owner) events = Events{};
+  }
+
+  void abandon() {
+    owner = false;
+    input->close();
+    for (Output& output : outputs) close(output);
+    if (!reaped) kill_all();
+    if (delivering == 0) events = Events{};
+  }
+
+  const pid_t pid;
+  const ProcessGroup group;
+  const GroupAtExit group_at_exit;
+  const std::shared_ptr<ChildRegistry> registry;
+  UniqueFd pidfd;
+  stream_descriptor alarm;  // watches pidfd, does not own it
+  std::shared_ptr<detail::StdinWriter> input;
+  std::array<Output, 2> outputs;
+  Events events;
+  bool owner = true;  // the ChildProcess is there
+  bool paused = false;
+  bool reaped = false;
+  int delivering = 0;
+  std::optional<ExitStatus> status;  // known and not reported yet
+};
+
+ChildProcess::ChildProcess(Reactor& reactor, SpawnedProcess spawned, Events events, GroupAtExit group_at_exit)
+    : state_(std::make_shared<State>(io_context_of(reactor), spawned, std::move(events), group_at_exit)) {
+  state_->begin(reactor);
+}
+
+ChildProcess::~ChildProcess() {
+  state_->abandon();
+}
+
+pid_t ChildProcess::pid() const {
+  return state_->pid;
+}
+
+bool ChildProcess::exited() const {
+  return state_->reaped;
+}
+
+Result<> ChildProcess::signal(int signal) {
+  if (state_->reaped) return {};
+  if (const int error = detail::send_signal(state_->pidfd.get(), signal)) {
+    return os_error(Cause::kIo, "send signal " + signal_name(signal) + " to pid " + std::to_string(pid()),
+                    error);
+  }
+  return {};
+}
+
+Result<> ChildProcess::signal_group(int signal) {
+  if (state_->group != ProcessGroup::kOwn) return this->signal(signal);
+  if (state_->reaped) return {};
+  if (const int error = detail::send_group_signal(state_->pid, signal)) {
+    return os_error(Cause::kIo,
+                    "send signal " + signal_name(signal) + " to process group " + std::to_string(pid()),
+                    error);
+  }
+  return {};
+}
+
+void ChildProcess::write_stdin(Bytes bytes) {
+  state_->input->write(std::move(bytes));
+}
+
+void ChildProcess::close_stdin() {
+  state_->input->close_when_written();
+}
+
+std::size_t ChildProcess::stdin_backlog() const {
+  return state_->input->backlog();
+}
+
+void ChildProcess::pause_output() {
+  state_->paused = true;
+}
+
+void ChildProcess::resume_output() {
+  if (!std::exchange(state_->paused, false)) return;
+  boost::asio::post(state_->alarm.get_executor(), [state = state_] {
+    if (state->owner && !state->paused) state->proceed();
+  });
+}
+
+}  // namespace hostmesh
