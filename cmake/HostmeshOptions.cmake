@@ -78,6 +78,8 @@ function(hostmesh_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE hostmesh_test_support ${ARG_LIBS})
   target_precompile_headers(${name} REUSE_FROM hostmesh_test_support)
+  # As the library that the precompiled header belongs to; g++ refuses it under the -fPIE of a program.
+  target_compile_options(${name} PRIVATE -fPIC)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${HOSTMESH_TEST_ENVIRONMENT}")

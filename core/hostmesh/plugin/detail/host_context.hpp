@@ -1,0 +1,99 @@
+// What a plugin instance holds of the host: the functions that it may call from any thread, and the queue
+// through which those calls come to the reactor.
+//
+// Owned by the Plugin, not by the launcher, so that a plugin that reports after it was destroyed is told so
+// in the log instead of touching freed memory.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "hostmesh/base/reactor.hpp"
+#include "hostmesh/plugin/abi.h"
+#include "hostmesh/process/child_launcher.hpp"
+
+namespace hostmesh::detail {
+
+// The calls of a plugin, as values.
+struct LaunchedReport {
+  LaunchId id;
+  std::int64_t pid;
+  std::string node;
+};
+struct OutputReport {
+  LaunchId id;
+  OutputStream stream;
+  Bytes bytes;
+};
+struct ExitedReport {
+  LaunchId id;
+  ExitStatus status;
+};
+struct FailedReport {
+  LaunchId id;
+  Error error;
+  bool from_host = false;  // launch() itself failed; the host says so, and it holds even for a local command
+};
+struct SpawnLocal {
+  LaunchId id;
+  LaunchRequest command;
+  std::string node;
+};
+struct SignalLocal {
+  LaunchId id;
+  int signal_number;
+};
+struct CloseStdinLocal {
+  LaunchId id;
+};
+struct PauseLocal {
+  LaunchId id;
+  bool pause;
+};
+using HostCall = std::variant<LaunchedReport, OutputReport, ExitedReport, FailedReport, SpawnLocal,
+                              SignalLocal, CloseStdinLocal, PauseLocal>;
+
+class HostContext {
+ public:
+  // `deliver` runs on the reactor after calls came in, once for all that have come meanwhile.
+  HostContext(std::string plugin_name, Reactor& reactor, std::function<void()> deliver)
+      : plugin_name_(std::move(plugin_name)), reactor_(&reactor), deliver_(std::move(deliver)) {}
+
+  // Any thread.
+  void push(HostCall call);
+  std::vector<HostCall> take();
+  // Before destroy(): what comes from now on is dropped without a word, for the plugin cannot know yet.
+  void closing();
+  // After destroy(): what comes from now on breaks the contract.
+  void closed();
+  const std::string& plugin_name() const { return plugin_name_; }
+
+  // The opaque handle of the C interface.
+  hostmesh_host* handle() { return reinterpret_cast<hostmesh_host*>(this); }
+  static HostContext& from(hostmesh_host* handle) { return *reinterpret_cast<HostContext*>(handle); }
+
+ private:
+  enum class Phase : std::uint8_t { kOpen, kClosing, kClosed };
+
+  const std::string plugin_name_;
+  std::mutex mutex_;
+  Phase phase_ = Phase::kOpen;
+  Reactor* reactor_;
+  std::function<void()> deliver_;
+  std::vector<HostCall> calls_;
+};
+
+// The functions that plugins call; the same table for all of them.
+const hostmesh_host_table& host_table();
+
+std::string to_text(hostmesh_text text);
+hostmesh_text to_view(std::string_view text);
+// The plugin's words, with its name in front.
+Error to_error(const std::string& plugin_name, const hostmesh_error& error);
+hostmesh_error empty_error();
+
+}  // namespace hostmesh::detail

@@ -1,0 +1,71 @@
+// Plugin: one allocator plugin, loaded from a shared library. PluginRegistry: where plugins are looked for.
+//
+// A library stays mapped for the life of the process, whatever becomes of these objects; so nothing that a
+// plugin left behind (threads, thread-local destructors, exit handlers) can run into unmapped code.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hostmesh/base/reactor.hpp"
+#include "hostmesh/base/result.hpp"
+#include "hostmesh/plugin/description.hpp"
+#include "hostmesh/process/child_launcher.hpp"
+#include "hostmesh/process/local_launcher.hpp"
+
+namespace hostmesh {
+
+// Thread-safe.
+class Plugin : public std::enable_shared_from_this<Plugin> {
+ public:
+  // Opens `file` and asks it what it is. Refused before any of its code runs: what is no regular file or no
+  // whole shared library of this machine, and a file or folder that others than its owner can write to or
+  // whose owner is neither root, this user, nor the owner of the running program. Then: no entry point, no
+  // common ABI version, the plugin's own refusal, a description that makes no sense. Cause::kPlugin, naming
+  // the file and the reason.
+  static Result<std::shared_ptr<Plugin>> load(const std::filesystem::path& file);
+  ~Plugin();
+  Plugin(const Plugin&) = delete;
+  Plugin& operator=(const Plugin&) = delete;
+
+  const PluginDescription& description() const;
+
+  // A launcher that does what the plugin does. Reactor thread, or before the reactor runs; `reactor` and
+  // `launch_thread` outlive the launcher, which keeps this Plugin. `options` are from validate_options();
+  // `local` is for the commands that the plugin asks the host to run. Fails with the plugin's own words.
+  Result<std::unique_ptr<ChildLauncher>> create(Reactor& reactor, LaunchThread& launch_thread,
+                                                const OptionValues& options, ChildLauncher::Events events,
+                                                LocalLauncher::Options local = {});
+
+  struct Impl;
+
+ private:
+  explicit Plugin(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Thread-safe.
+class PluginRegistry {
+ public:
+  // Folders, searched in order; one that does not exist is skipped silently.
+  explicit PluginRegistry(std::vector<std::filesystem::path> search_path);
+
+  // lib<name>.so of the first folder that has it, loaded once. When none has: where it was looked for, what
+  // is there, and the nearest name. A file that is there but is refused is an error, not skipped.
+  Result<std::shared_ptr<Plugin>> find(std::string_view name);
+  // The names that find() would look at, sorted; nothing is loaded.
+  std::vector<std::string> names() const;
+  const std::vector<std::filesystem::path>& search_path() const { return search_path_; }
+
+ private:
+  std::vector<std::filesystem::path> search_path_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Plugin>, std::less<>> loaded_;
+};
+
+}  // namespace hostmesh

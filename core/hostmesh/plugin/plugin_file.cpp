@@ -1,0 +1,151 @@
+#include "hostmesh/plugin/plugin_file.hpp"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "hostmesh/base/fd.hpp"
+
+namespace hostmesh {
+
+namespace {
+
+#if defined(__x86_64__)
+constexpr std::uint16_t kMachine = EM_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint16_t kMachine = EM_AARCH64;
+#else
+#error "say which ELF machine this is"
+#endif
+
+Error refused(const std::filesystem::path& file, const std::string& reason, std::string hint = {},
+              int os_error = 0) {
+  return Error(ErrorInfo{.cause = Cause::kPlugin,
+                         .message = "plugin file " + file.string() + " refused: " + reason,
+                         .phase = "load",
+                         .os_error = os_error,
+                         .hint = std::move(hint)});
+}
+
+std::string octal(mode_t mode) {
+  char text[16];
+  std::snprintf(text, sizeof(text), "%04o", static_cast<unsigned>(mode & 07777U));
+  return text;
+}
+
+// Who may own code that runs here: root, this user, and whoever owns the program that runs already.
+bool trusted_owner(uid_t owner) {
+  if (owner == 0 || owner == ::geteuid()) return true;
+  struct stat program {};
+  return ::stat("/proc/self/exe", &program) == 0 && program.st_uid == owner;
+}
+
+// What is wrong with the permissions of a file or folder; empty when nothing is.
+std::string writable_by_others(const struct stat& status) {
+  if (!trusted_owner(status.st_uid)) {
+    return "belongs to user " + std::to_string(status.st_uid) +
+           ", who is neither root, this user nor the owner of this program";
+  }
+  // A group with the number of its user is, by Debian's convention, that user's own.
+  const bool own_group = status.st_gid == status.st_uid && status.st_uid != 0;
+  if ((status.st_mode & S_IWOTH) != 0 || ((status.st_mode & S_IWGRP) != 0 && !own_group)) {
+    return "can be written to by others (mode " + octal(status.st_mode) + ")";
+  }
+  return {};
+}
+
+Result<> check_folder(const std::filesystem::path& file, const std::filesystem::path& folder) {
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0) return refused(file, "its folder cannot be seen", {}, errno);
+  const std::string wrong = writable_by_others(status);
+  if (!wrong.empty()) {
+    return refused(file, "its folder " + folder.string() + " " + wrong, "chmod go-w " + folder.string());
+  }
+  return {};
+}
+
+bool read_at(int fd, std::uint64_t offset, void* into, std::size_t size) {
+  auto* bytes = static_cast<char*>(into);
+  while (size != 0) {
+    const ssize_t got = ::pread(fd, bytes, size, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    bytes += got;
+    offset += static_cast<std::uint64_t>(got);
+    size -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+// The loader maps segments without asking whether the file has them, and touching what is missing is a
+// SIGBUS; so a truncated file must be noticed here. Empty when all is well.
+std::string not_a_library(int fd, std::uint64_t file_size) {
+  Elf64_Ehdr header{};
+  if (file_size == 0) return "it is empty";
+  if (!read_at(fd, 0, &header, std::min<std::uint64_t>(sizeof(header), file_size)))
+    return "it cannot be read";
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return "it is no shared library (no ELF header)";
+  if (file_size < sizeof(header)) return "it is truncated within its ELF header";
+  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != kMachine) {
+    return "it is a library of another machine (ELF class " + std::to_string(header.e_ident[EI_CLASS]) +
+           ", machine " + std::to_string(header.e_machine) + "; this one is 2, " + std::to_string(kMachine) +
+           ")";
+  }
+  if (header.e_type != ET_DYN) return "it is an ELF file but no shared library";
+  const auto truncated = [&](const char* what, std::uint64_t needed) {
+    return std::string("it is truncated: its ") + what + " end at byte " + std::to_string(needed) +
+           ", the file has " + std::to_string(file_size);
+  };
+  if (header.e_phentsize != sizeof(Elf64_Phdr)) return "its ELF header is damaged";
+  const std::uint64_t headers_size = std::uint64_t{header.e_phnum} * sizeof(Elf64_Phdr);
+  if (header.e_phoff > file_size || headers_size > file_size - header.e_phoff) {
+    return truncated("program headers", header.e_phoff + headers_size);
+  }
+  std::vector<Elf64_Phdr> segments(header.e_phnum);
+  if (!read_at(fd, header.e_phoff, segments.data(), headers_size)) return "it cannot be read";
+  for (const Elf64_Phdr& segment : segments) {
+    if (segment.p_type != PT_LOAD && segment.p_type != PT_DYNAMIC) continue;
+    if (segment.p_offset > file_size || segment.p_filesz > file_size - segment.p_offset) {
+      return truncated("segments", segment.p_offset + segment.p_filesz);
+    }
+  }
+  const std::uint64_t sections_size = std::uint64_t{header.e_shnum} * header.e_shentsize;
+  if (header.e_shnum != 0 && (header.e_shoff > file_size || sections_size > file_size - header.e_shoff)) {
+    return truncated("section headers", header.e_shoff + sections_size);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::filesystem::path> check_plugin_file(const std::filesystem::path& file) {
+  std::error_code failure;
+  const std::filesystem::path absolute = std::filesystem::absolute(file, failure);
+  const std::filesystem::path resolved = std::filesystem::canonical(absolute, failure);
+  if (failure) return refused(file, "it cannot be found", {}, failure.value());
+
+  // Not blocking, so that a fifo does not hold us.
+  const UniqueFd fd(::open(resolved.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return refused(file, "it cannot be opened", {}, errno);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return refused(file, "it cannot be seen", {}, errno);
+  if (!S_ISREG(status.st_mode)) return refused(file, "it is no regular file");
+  const std::string wrong = writable_by_others(status);
+  if (!wrong.empty()) return refused(file, "it " + wrong, "chmod go-w " + resolved.string());
+  // Of a link both folders count: who can write to either can replace what is loaded.
+  if (auto checked = check_folder(file, resolved.parent_path()); !checked) return checked.error();
+  if (auto checked = check_folder(file, absolute.parent_path()); !checked) return checked.error();
+  const std::string broken = not_a_library(fd.get(), static_cast<std::uint64_t>(status.st_size));
+  if (!broken.empty()) return refused(file, broken);
+  return resolved;
+}
+
+}  // namespace hostmesh

@@ -1,0 +1,384 @@
+#include "hostmesh/plugin/plugin_launcher.hpp"
+
+#include <csignal>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "hostmesh/base/log.hpp"
+#include "hostmesh/plugin/detail/host_context.hpp"
+
+namespace hostmesh {
+
+using detail::CloseStdinLocal;
+using detail::ExitedReport;
+using detail::FailedReport;
+using detail::HostCall;
+using detail::HostContext;
+using detail::LaunchedReport;
+using detail::OutputReport;
+using detail::PauseLocal;
+using detail::SignalLocal;
+using detail::SpawnLocal;
+
+namespace {
+
+struct TextListView {
+  explicit TextListView(const std::vector<std::string>& list) {
+    texts.reserve(list.size());
+    for (const std::string& text : list) texts.push_back(detail::to_view(text));
+  }
+  hostmesh_text_list get() const { return {texts.data(), texts.size()}; }
+  std::vector<hostmesh_text> texts;
+};
+
+}  // namespace
+
+struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::State> {
+  enum class Phase : std::uint8_t { kLaunching, kLaunched };
+  struct Launch {
+    Phase phase = Phase::kLaunching;
+    bool local = false;             // a command that the host runs
+    std::string node;               // what to call the node instead of this machine, for such a command
+    bool paused = false;            // by the consumer
+    bool paused_by_plugin = false;  // a local command only
+    bool ended = false;             // the end is among `held`
+    std::deque<HostCall> held;      // what came while paused
+  };
+
+  State(std::shared_ptr<Plugin> of, const hostmesh_plugin_table& calls, Reactor& on, Events to)
+      : plugin(std::move(of)), table(calls), reactor(on), events(std::move(to)) {}
+
+  const std::string& name() const { return plugin->description().name; }
+  // Runs a call into the plugin; what it throws is logged, for a plugin must not let anything out.
+  template <class Call>
+  bool guarded(const char* what, Call call);
+  Launch* find(LaunchId id) {
+    const auto found = launches.find(id);
+    return found == launches.end() || found->second.ended ? nullptr : &found->second;
+  }
+  void drop(const char* report, LaunchId id, const char* why) const;
+
+  void deliver();
+  void on(LaunchedReport& report);
+  void on(OutputReport& report);
+  void on(ExitedReport& report);
+  void on(FailedReport& report);
+  void on(SpawnLocal& call);
+  void on(SignalLocal& call) {
+    if (local) local->signal(call.id, call.signal_number);
+  }
+  void on(CloseStdinLocal& call) {
+    if (local) local->close_stdin(call.id);
+  }
+  void on(PauseLocal& call) {
+    Launch* launch = find(call.id);
+    if (launch == nullptr || !launch->local) return;
+    launch->paused_by_plugin = call.pause;
+    pause_local(call.id, *launch);
+  }
+  void pause_local(LaunchId id, const Launch& launch) {
+    if (launch.paused || launch.paused_by_plugin) {
+      local->pause_output(id);
+    } else {
+      local->resume_output(id);
+    }
+  }
+  Launch* reported(const char* report, LaunchId id);
+
+  // To the consumer, or held while it has paused.
+  void emit(LaunchId id, Launch& launch, HostCall event);
+  void emit_end(LaunchId id, Launch& launch, HostCall event);
+  void release(LaunchId id);
+  void tell(HostCall& event);
+
+  Events local_events();
+
+  std::shared_ptr<Plugin> plugin;
+  const hostmesh_plugin_table& table;
+  Reactor& reactor;
+  Events events;
+  std::shared_ptr<HostContext> context;
+  hostmesh_instance* instance = nullptr;
+  std::unique_ptr<LocalLauncher> local;
+  std::map<LaunchId, Launch> launches;
+  bool closed = false;
+};
+
+template <class Call>
+bool PluginLauncher::State::guarded(const char* what, Call call) {
+  try {
+    call();
+    return true;
+  } catch (const std::exception& failure) {
+    log::error("a plugin let an exception out " + log::field("plugin", name()) + " " +
+               log::field("call", what) + " " + log::field("exception", failure.what()));
+  } catch (...) {
+    log::error("a plugin let an exception out " + log::field("plugin", name()) + " " +
+               log::field("call", what));
+  }
+  return false;
+}
+
+void PluginLauncher::State::drop(const char* report, LaunchId id, const char* why) const {
+  log::warning("a plugin's report was dropped " + log::field("plugin", name()) + " " +
+               log::field("report", report) + " " + log::field("launch", std::to_string(id)) + " " +
+               log::field("reason", why));
+}
+
+void PluginLauncher::State::deliver() {
+  const auto self = shared_from_this();  // an event may destroy the launcher
+  if (closed) return;
+  for (HostCall& call : context->take()) {
+    std::visit([this](auto& each) { on(each); }, call);
+    if (closed) return;
+  }
+}
+
+// The launch that a report of the plugin's is about; null, and logged, when there is none that it may report
+// for.
+PluginLauncher::State::Launch* PluginLauncher::State::reported(const char* report, LaunchId id) {
+  Launch* launch = find(id);
+  if (launch == nullptr) {
+    drop(report, id, "no such launch, or it has ended");
+    return nullptr;
+  }
+  if (launch->local) {
+    drop(report, id, "the host reports for commands that it runs");
+    return nullptr;
+  }
+  return launch;
+}
+
+void PluginLauncher::State::on(LaunchedReport& report) {
+  Launch* launch = reported("launched", report.id);
+  if (launch == nullptr) return;
+  if (launch->phase == Phase::kLaunched) return drop("launched", report.id, "it was already launched");
+  launch->phase = Phase::kLaunched;
+  emit(report.id, *launch, std::move(report));
+}
+
+void PluginLauncher::State::on(OutputReport& report) {
+  Launch* launch = reported("output", report.id);
+  if (launch == nullptr) return;
+  if (launch->phase == Phase::kLaunching) return drop("output", report.id, "it was not launched yet");
+  emit(report.id, *launch, std::move(report));
+}
+
+void PluginLauncher::State::on(ExitedReport& report) {
+  Launch* launch = reported("exited", report.id);
+  if (launch == nullptr) return;
+  if (launch->phase == Phase::kLaunched) return emit_end(report.id, *launch, std::move(report));
+  drop("exited", report.id, "it was not launched yet");
+  Error error(ErrorInfo{
+      .cause = Cause::kPlugin,
+      .message = "plugin '" + name() + "' reported the end of a launch that it had not reported as launched",
+      .exit_status = report.status.text()});
+  emit_end(report.id, *launch, FailedReport{report.id, std::move(error)});
+}
+
+void PluginLauncher::State::on(FailedReport& report) {
+  if (report.from_host) {
+    Launch* launch = find(report.id);
+    if (launch == nullptr) return;
+    if (launch->local) local->signal(report.id, SIGKILL);
+    return emit_end(report.id, *launch, std::move(report));
+  }
+  Launch* launch = reported("failed", report.id);
+  if (launch != nullptr) emit_end(report.id, *launch, std::move(report));
+}
+
+void PluginLauncher::State::on(SpawnLocal& call) {
+  Launch* launch = reported("spawn_local", call.id);
+  if (launch == nullptr) return;
+  if (launch->phase == Phase::kLaunched) return drop("spawn_local", call.id, "it was already launched");
+  launch->local = true;
+  launch->node = std::move(call.node);
+  local->launch(call.id, std::move(call.command));
+  pause_local(call.id, *launch);
+}
+
+void PluginLauncher::State::emit(LaunchId id, Launch& launch, HostCall event) {
+  // Only output waits for the consumer, and what comes behind it.
+  const bool first_may_pass = std::holds_alternative<LaunchedReport>(event) && launch.held.empty();
+  if (!first_may_pass && (launch.paused || !launch.held.empty())) {
+    launch.held.push_back(std::move(event));
+    return;
+  }
+  if (launch.ended) launches.erase(id);
+  tell(event);
+}
+
+void PluginLauncher::State::emit_end(LaunchId id, Launch& launch, HostCall event) {
+  launch.ended = true;
+  emit(id, launch, std::move(event));
+}
+
+void PluginLauncher::State::release(LaunchId id) {
+  const auto self = shared_from_this();
+  while (!closed) {
+    const auto found = launches.find(id);
+    if (found == launches.end() || found->second.paused || found->second.held.empty()) return;
+    HostCall event = std::move(found->second.held.front());
+    found->second.held.pop_front();
+    if (found->second.ended && found->second.held.empty()) launches.erase(found);
+    tell(event);
+  }
+}
+
+void PluginLauncher::State::tell(HostCall& event) {
+  if (const auto* launched = std::get_if<LaunchedReport>(&event)) {
+    if (events.on_launched) events.on_launched(launched->id, launched->pid, launched->node);
+  } else if (const auto* output = std::get_if<OutputReport>(&event)) {
+    if (events.on_output) events.on_output(output->id, output->stream, output->bytes);
+  } else if (const auto* exited = std::get_if<ExitedReport>(&event)) {
+    if (events.on_exited) events.on_exited(exited->id, exited->status);
+  } else if (const auto* failed = std::get_if<FailedReport>(&event)) {
+    if (events.on_failed) events.on_failed(failed->id, failed->error);
+  }
+}
+
+// A local command keeps the rules by itself; its events pass straight on, pausing included.
+ChildLauncher::Events PluginLauncher::State::local_events() {
+  return {
+      .on_launched =
+          [this](LaunchId id, std::int64_t pid, const std::string& node) {
+            Launch* launch = find(id);
+            if (launch == nullptr) return;
+            launch->phase = Phase::kLaunched;
+            if (!events.on_launched) return;
+            const auto self = shared_from_this();
+            const std::string remote = launch->node;
+            events.on_launched(id, remote.empty() ? pid : 0, remote.empty() ? node : remote);
+          },
+      .on_output =
+          [this](LaunchId id, OutputStream stream, ByteView bytes) {
+            if (find(id) == nullptr || !events.on_output) return;
+            const auto self = shared_from_this();
+            events.on_output(id, stream, bytes);
+          },
+      .on_exited =
+          [this](LaunchId id, const ExitStatus& status) {
+            if (find(id) == nullptr) return;
+            const auto self = shared_from_this();
+            launches.erase(id);
+            if (events.on_exited) events.on_exited(id, status);
+          },
+      .on_failed =
+          [this](LaunchId id, const Error& error) {
+            if (find(id) == nullptr) return;
+            const auto self = shared_from_this();
+            launches.erase(id);
+            if (events.on_failed) events.on_failed(id, error);
+          },
+  };
+}
+
+PluginLauncher::PluginLauncher(std::shared_ptr<Plugin> plugin, const hostmesh_plugin_table& table,
+                               Reactor& reactor, LaunchThread& launch_thread, Events events,
+                               LocalLauncher::Options local)
+    : state_(std::make_shared<State>(std::move(plugin), table, reactor, std::move(events))) {
+  state_->local =
+      std::make_unique<LocalLauncher>(reactor, launch_thread, std::move(local), state_->local_events());
+}
+
+PluginLauncher::~PluginLauncher() {
+  state_->closed = true;
+  if (state_->context) state_->context->closing();
+  if (state_->instance != nullptr) {
+    state_->guarded("destroy", [this] { state_->table.destroy(state_->instance); });
+  }
+  if (state_->context) state_->context->closed();
+  state_->local.reset();
+}
+
+std::function<void()> PluginLauncher::deliver() const {
+  return [weak = std::weak_ptr(state_)] {
+    if (const auto state = weak.lock()) state->deliver();
+  };
+}
+
+Result<> PluginLauncher::open(std::shared_ptr<HostContext> context, const hostmesh_config& config) {
+  state_->context = std::move(context);
+  hostmesh_error error = detail::empty_error();
+  const bool returned = state_->guarded(
+      "create", [&] { state_->instance = state_->table.create(state_->context->handle(), &config, &error); });
+  if (!returned)
+    return Error(Cause::kPlugin, "plugin '" + state_->name() + "' threw an exception out of create");
+  if (state_->instance == nullptr) return detail::to_error(state_->name(), error);
+  return {};
+}
+
+void PluginLauncher::launch(LaunchId id, LaunchRequest request) {
+  const bool fresh = state_->launches.emplace(id, State::Launch{}).second;
+  HOSTMESH_ASSERT(fresh, "a launch id was used twice");
+  const TextListView argv(request.argv);
+  const TextListView environment(request.environment);
+  hostmesh_launch launch{};
+  launch.size = sizeof(launch);
+  launch.stdin_use = request.stdin_use == LaunchRequest::Stdin::kLifeline ? HOSTMESH_STDIN_LIFELINE
+                                                                          : HOSTMESH_STDIN_PAYLOAD_THEN_EOF;
+  launch.id = id;
+  launch.rank = request.rank;
+  launch.incarnation = request.incarnation;
+  launch.argv = argv.get();
+  launch.environment = environment.get();
+  launch.working_directory = detail::to_view(request.working_directory);
+  launch.stdin_payload = {request.stdin_payload.data(), request.stdin_payload.size()};
+
+  hostmesh_error error = detail::empty_error();
+  std::uint32_t cause = HOSTMESH_CAUSE_PLUGIN;
+  const bool returned =
+      state_->guarded("launch", [&] { cause = state_->table.launch(state_->instance, &launch, &error); });
+  if (returned && cause == HOSTMESH_CAUSE_NONE) return;
+  if (!returned) {
+    constexpr std::string_view kThrew = "it threw an exception out of launch";
+    kThrew.copy(error.text, kThrew.size());
+    error.text_size = kThrew.size();
+  }
+  if (error.cause == HOSTMESH_CAUSE_NONE) error.cause = cause;
+  state_->context->push(FailedReport{id, detail::to_error(state_->name(), error), true});
+}
+
+void PluginLauncher::signal(LaunchId id, int signal_number) {
+  State::Launch* launch = state_->find(id);
+  if (launch == nullptr) return;
+  if (state_->table.signal == nullptr) return state_->context->push(SignalLocal{id, signal_number});
+  state_->guarded("signal", [&] { state_->table.signal(state_->instance, id, signal_number); });
+}
+
+void PluginLauncher::close_stdin(LaunchId id) {
+  State::Launch* launch = state_->find(id);
+  if (launch == nullptr) return;
+  if (state_->table.close_stdin == nullptr) return state_->context->push(CloseStdinLocal{id});
+  state_->guarded("close_stdin", [&] { state_->table.close_stdin(state_->instance, id); });
+}
+
+void PluginLauncher::pause_output(LaunchId id) {
+  const auto found = state_->launches.find(id);
+  if (found == state_->launches.end() || std::exchange(found->second.paused, true)) return;
+  if (found->second.ended) return;
+  if (found->second.local) return state_->pause_local(id, found->second);
+  if (state_->table.pause_output == nullptr) return;
+  state_->guarded("pause_output", [&] { state_->table.pause_output(state_->instance, id); });
+}
+
+void PluginLauncher::resume_output(LaunchId id) {
+  const auto found = state_->launches.find(id);
+  if (found == state_->launches.end() || !std::exchange(found->second.paused, false)) return;
+  if (found->second.local && !found->second.ended) return state_->pause_local(id, found->second);
+  // Behind this call, like every event.
+  state_->reactor.post([weak = std::weak_ptr(state_), id] {
+    if (const auto state = weak.lock()) state->release(id);
+  });
+  if (state_->table.resume_output == nullptr || found->second.ended) return;
+  state_->guarded("resume_output", [&] { state_->table.resume_output(state_->instance, id); });
+}
+
+}  // namespace hostmesh
