@@ -1,9 +1,9 @@
 // Connection: an ordered, authenticated, duplex stream of messages between two processes.
 //
 // Made by Listener and dial(), only after both sides proved the key. Belongs to the reactor that made it:
-// every call and every callback is on that thread, and no callback runs inside a call. Dropping the last
-// reference aborts the connection without a word to anyone; until on_close ran, its Events keep alive what
-// they capture.
+// every call, every callback and the destruction are on that thread, before the reactor's end, and no
+// callback runs inside a call. Dropping the last reference aborts without on_close, except after close(),
+// which goes on to its end by itself.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,9 @@ enum class SendClass : std::uint8_t { kControl, kBulk };
 
 enum class SendResult : std::uint8_t {
   kQueued,
-  kFull,    // the bulk queue is over its limit: not queued; wait for on_drained
-  kClosed,  // not queued; on_close says or said why
+  kFull,      // the bulk queue is over its limit: not queued; wait for on_drained
+  kTooLarge,  // over max_message_bytes(): not queued; the connection is unharmed
+  kClosed,    // not queued; on_close says or said why
 };
 
 struct CloseReason {
@@ -40,7 +41,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct Events {
     // The bytes are valid during the call only.
     std::function<void(ByteView message, SendClass send_class)> on_message;
-    // Exactly once, last of all callbacks, unless the last reference to the connection was dropped before.
+    // Exactly once, last of all callbacks. What the callbacks capture is released then.
     std::function<void(const CloseReason&)> on_close;
     // The bulk queue fell below half its limit after a send() that returned kFull.
     std::function<void()> on_drained;
@@ -53,18 +54,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Nothing is read before, not even the peer's end; sending is possible. Once.
   void start(Events events);
 
-  // Control is never kFull: when more than 256 MiB of it waits, the connection is aborted with a reason that
-  // says so. A message over the peer's maximum aborts nothing: it is an error of the caller, see
-  // max_message_bytes(); it returns kClosed after aborting only if the caller ignored that.
+  // Bulk is kFull while BULK_QUEUE_LIMIT bytes wait. Control is never kFull: when more than
+  // CONTROL_QUEUE_LIMIT bytes of it wait, the connection is aborted with a reason that says so.
   SendResult send(SendClass send_class, Bytes message);
-  // The largest message that the peer takes; over this, send() aborts the connection with a reason that says
-  // so.
+  // The largest message that the peer takes.
   std::size_t max_message_bytes() const;
   // Bytes not yet handed to the kernel, frame headers not counted.
   std::size_t queued_bytes(SendClass send_class) const;
 
   // While paused no on_message runs and nothing more is read, so the peer is held back; its death may go
-  // unnoticed too.
+  // unnoticed too. close() resumes.
   void pause_reading();
   void resume_reading();
 
@@ -82,16 +81,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::string& server_identity() const;
   // Of the other end; unix transport only.
   std::optional<PeerCredentials> credentials() const;
+  // When anything last came from the peer. ping() makes a peer that is alive send something.
   TimePoint last_received() const;
+  void ping();
   // For errors: "unix:@x (pid 12)".
   const std::string& description() const;
   bool is_open() const;
 
-  struct Impl;  // in detail/, for Listener and dial()
-  explicit Connection(std::unique_ptr<Impl> impl);
+  class Impl;  // in detail/, for those who make connections
+  explicit Connection(std::shared_ptr<Impl> impl);
 
  private:
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace hostmesh
