@@ -17,7 +17,8 @@ constexpr std::string_view kPrefix = "HOSTMESH_";
 // Every attribute, for what needs them all: propagation and checking names.
 constexpr auto all_attributes() {
   using namespace attribute;
-  return std::make_tuple(kCodecMaxFrameLength, kMaxHalfOpen, kHandshakeTimeout, kMessageDeliveryTimeout, kMessageTtl,
+  return std::make_tuple(kBulkQueueLimit, kControlQueueLimit, kCodecMaxFrameLength, kMaxHalfOpen,
+                         kHandshakeTimeout, kMessageDeliveryTimeout, kMessageTtl,
                          kLaunchTimeout, kHelloTimeout, kStartTimeout, kHeartbeatTimeout, kProcessExitTimeout,
                          kKillTimeout, kLaunchConcurrency, kPdeathsig, kTailLogLines, kStopActorTimeout,
                          kWorkerThreads, kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle,

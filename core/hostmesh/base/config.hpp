@@ -33,6 +33,9 @@ using namespace std::chrono_literals;
 // Bounds on what a peer may send.
 inline constexpr Attribute<std::uint64_t> kCodecMaxFrameLength{"CODEC_MAX_FRAME_LENGTH", 64 << 20};  // bytes
 inline constexpr Attribute<std::uint64_t> kMaxHalfOpen{"MAX_HALF_OPEN", 4096};    // peers still in their handshake
+// What may wait in one connection: beyond the first, senders of bulk are held back; beyond the second, it is given up.
+inline constexpr Attribute<std::uint64_t> kBulkQueueLimit{"BULK_QUEUE_LIMIT", 4 << 20};          // bytes
+inline constexpr Attribute<std::uint64_t> kControlQueueLimit{"CONTROL_QUEUE_LIMIT", 256 << 20};  // bytes
 inline constexpr Attribute<Duration> kHandshakeTimeout{"HANDSHAKE_TIMEOUT", 5s};
 inline constexpr Attribute<Duration> kMessageDeliveryTimeout{"MESSAGE_DELIVERY_TIMEOUT", 30s};
 inline constexpr Attribute<std::uint64_t> kMessageTtl{"MESSAGE_TTL_DEFAULT", 64};  // hops

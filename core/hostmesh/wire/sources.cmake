@@ -1,0 +1,1 @@
+hostmesh_room(wire SOURCES stream.cpp)
