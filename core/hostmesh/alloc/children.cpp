@@ -1,6 +1,7 @@
 #include "hostmesh/alloc/children.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <deque>
 #include <set>
 #include <unordered_map>

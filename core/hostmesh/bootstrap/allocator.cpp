@@ -17,6 +17,9 @@ namespace hostmesh {
 
 namespace {
 
+// How long the procs of an allocation that nobody holds any more may take to go.
+constexpr Duration kAbandonGrace = std::chrono::seconds(2);
+
 std::filesystem::path running_program() {
   std::error_code failure;
   auto path = std::filesystem::read_symlink("/proc/self/exe", failure);
@@ -66,7 +69,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     if (!children) return children.error();
     children_ = *std::move(children);
     node_.gate.admit(uuid_, secret_, *this);
-    keep_ = shared_from_this();  // until the last child has ended
+    node_.residents[uuid_] = shared_from_this();  // until the last child has ended
     for (Rank rank = 0; rank < spec_.extent.num_ranks(); ++rank) {
       children_->add(rank, {.kind = ChildKind::kProtocol,
                             .request = [this, rank](Incarnation incarnation) { return request(rank, incarnation); },
@@ -77,11 +80,13 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     return {};
   }
 
-  // Reactor thread. Nothing may be delivered to anybody after this.
+  // Reactor thread. Nobody listens any more: what still runs is sent away, and nothing is waited for.
   void abandon() {
     observer_ = nullptr;
-    children_.reset();
-    finish();
+    queue_.close();
+    if (!children_) return;
+    for (Rank rank = 0; rank < spec_.extent.num_ranks(); ++rank) children_->stop(rank, kAbandonGrace);
+    finish_if_ended();
   }
 
   void stop() {
@@ -97,7 +102,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   void observe(std::function<void(const ProcState&)> observer) {
-    while (!queue_.closed() || true) {
+    for (;;) {
       auto state = queue_.next(Deadline::after(Duration::zero()));
       if (!state || !*state) break;
       if (observer) observer(**state);
@@ -204,7 +209,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     if (std::exchange(finished_, true)) return;
     node_.gate.dismiss(uuid_);
     queue_.close();
-    keep_.reset();
+    node_.residents.erase(uuid_);
   }
 
   Node& node_;
@@ -220,7 +225,6 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   std::unique_ptr<Children> children_;
   std::function<void(const ProcState&)> observer_;
   ProcStateQueue queue_;
-  std::shared_ptr<Allocation> keep_;
   bool failed_ = false;
   bool finished_ = false;
 };

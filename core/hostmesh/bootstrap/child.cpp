@@ -100,9 +100,9 @@ class Child {
                  node_.config, [this, hello](Result<std::shared_ptr<Connection>> connection) {
                    if (!connection) die("cannot reach its owner: " + connection.error().text());
                    link_ = node_.system.router().add_link(
-                       *std::move(connection), {.on_side_message = [this](ByteView bytes) { on_message(bytes); },
-                                                .on_close = [this](const CloseReason&) { leave(1, Mode::kAtOnce); },
-                                                .name = "its owner at " + owner_.text()});
+                       *std::move(connection), {.name = "its owner at " + owner_.text(),
+                                                .on_side_message = [this](ByteView bytes) { on_message(bytes); },
+                                                .on_close = [this](const CloseReason&) { leave(1, Mode::kAtOnce); }});
                    tell(hello);
                  });
   }
@@ -203,7 +203,7 @@ class Child {
   void flush_and_exit() {
     std::fflush(nullptr);
     if (!link_) ::_exit(exit_code_);
-    link_->connection().flush([this] { ::_exit(exit_code_); });
+    link_->connection()->flush([this] { ::_exit(exit_code_); });
   }
 
   const Payload payload_;

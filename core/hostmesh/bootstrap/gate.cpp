@@ -92,9 +92,9 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
     // The link lives as long as its connection; it holds the visitor, and the visitor it, until on_close.
     visitor->link = system.router().add_link(
         std::move(connection),
-        {.on_side_message = [visitor](ByteView bytes) { Impl::on_message(visitor, bytes); },
-         .on_close = [visitor](const CloseReason& reason) { Impl::on_close(visitor, reason); },
-         .name = name});
+        {.name = name,
+         .on_side_message = [visitor](ByteView bytes) { Impl::on_message(visitor, bytes); },
+         .on_close = [visitor](const CloseReason& reason) { Impl::on_close(visitor, reason); }});
     visitors.insert(visitor);
   }
 

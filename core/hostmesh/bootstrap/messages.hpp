@@ -16,8 +16,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "hostmesh/actor/ids.hpp"
+#include "hostmesh/base/deadline.hpp"
 #include "hostmesh/base/secret.hpp"
 #include "hostmesh/wire/codec.hpp"
 

@@ -4,8 +4,10 @@
 // thread. Several Nodes may live in one process; nothing here is global to the process.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "hostmesh/actor/system.hpp"
 #include "hostmesh/base/config.hpp"
@@ -27,6 +29,9 @@ struct Node {
   LaunchThread launch_thread;
   std::optional<std::uint64_t> usual_nofile;  // what children get back when we raised our own limit
   Gate gate;
+  // What must live on until its own end, whoever has let go of it: allocations that still have children, by name. Emptied
+  // on the reactor before the reactor ends.
+  std::map<std::string, std::shared_ptr<void>> residents;
 };
 
 }  // namespace hostmesh::bootstrap

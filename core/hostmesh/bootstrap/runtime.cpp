@@ -50,6 +50,7 @@ Runtime::Runtime(ActorTable actors, RuntimeOptions options)
 Runtime::~Runtime() {
   impl_->client.reset();
   run_on_reactor([this] {
+    std::exchange(impl_->node.residents, {}).clear();
     impl_->sweep.reset();
     impl_->reaper.reset();
   });

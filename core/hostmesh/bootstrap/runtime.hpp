@@ -4,12 +4,14 @@
 // through it must be gone by then, and what is not is killed.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "hostmesh/actor/client.hpp"
 #include "hostmesh/actor/table.hpp"
 #include "hostmesh/base/config.hpp"
+#include "hostmesh/base/reactor.hpp"
 
 namespace hostmesh {
 

@@ -257,7 +257,8 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
 
   void on_failed(ChildId id, const Error& error) {
     const Error placed = error.with_rank(procs[id].rank).with_host(ref.addr().text()).with_phase("launch");
-    change(id, Status::failed(placed.text()));
+    // Without the rank, so that ranks that failed alike are told together.
+    change(id, Status::failed(error.text()));
     ended(id, std::nullopt, placed.text());
   }
 
@@ -306,14 +307,14 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     for (const ChildId id : std::exchange(mesh.held_back, {})) children_of(mesh).resume_output(id);
   }
 
-  void stop_proc(ChildId id, std::optional<Duration> grace) {
+  void stop_proc(ChildId id, std::optional<Duration> within) {
     Mesh& mesh = meshes.at(procs[id].mesh);
     Children& children = children_of(mesh);
     const std::size_t alive = children.alive();
-    if (grace && *grace <= Duration::zero()) {
+    if (within && *within <= Duration::zero()) {
       children.kill(id);
     } else {
-      children.stop(id, grace);
+      children.stop(id, within);
     }
     // One that was never launched ends without an event.
     if (children.alive() < alive && children.phase(id) == ChildPhase::kLaunching) {

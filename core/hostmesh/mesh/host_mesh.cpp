@@ -81,19 +81,19 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
         });
   }
 
-  void on_ready(const HostReady& ready) {
-    if (ready.rank >= phases.size()) return;
+  void on_ready(const HostReady& host) {
+    if (host.rank >= phases.size()) return;
     ActorId expected;
     {
       const std::lock_guard lock(table->mutex);
-      expected = table->hosts[ready.rank].ref.agent().id();
+      expected = table->hosts[host.rank].ref.agent().id();
     }
-    if (ready.agent != expected) {
-      fail(placed(Error(Cause::kProtocol, "the host's agent is " + ready.agent.text() + " and not " + expected.text()),
-                  ready.rank));
+    if (host.agent != expected) {
+      fail(placed(Error(Cause::kProtocol, "the host's agent is " + host.agent.text() + " and not " + expected.text()),
+                  host.rank));
       return;
     }
-    advance(ready.rank, Phase::kReady);
+    advance(host.rank, Phase::kReady);
   }
 
   void on_stopped(const ProcStopped& stopped) {
@@ -167,6 +167,14 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
     ready_port = port;
     ready_handle = std::move(handle);
     deadline = Deadline::after(options.within);
+    if (options.cancel) {
+      options.cancel->on_request([weak = weak_from_this()] {
+        if (const auto self = weak.lock()) {
+          const std::lock_guard lock(self->mutex);
+          self->changed.notify_all();
+        }
+      });
+    }
     alloc->observe([weak = weak_from_this()](const ProcState& state) {
       if (const auto self = weak.lock()) self->on_state(state);
     });
@@ -174,12 +182,15 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
     std::optional<Error> problem;
     {
       std::unique_lock lock(mutex);
-      changed.wait_until(lock, deadline.when(), [this] { return failure || ready == phases.size(); });
+      changed.wait_until(lock, deadline.when(), [this] { return failure || cancelled() || ready == phases.size(); });
       // The exit status that explains a lost connection is on its way.
       if (failure && failure->cause() == Cause::kPeerGone) {
         changed.wait_for(lock, kFailureSettle, [this] { return failure->cause() != Cause::kPeerGone; });
       }
       problem = failure;
+      if (cancelled()) {
+        problem = Error(ErrorInfo{.cause = Cause::kCancelled, .message = "cancelled", .phase = "allocate"});
+      }
       if (!problem && ready < phases.size()) problem = missing_ranks();
     }
     if (problem) {
@@ -190,6 +201,8 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
     for (const HostTable::Host& host : table->hosts) refs.push_back(host.ref);
     ref = value_or_throw(HostMeshRef::make(name, alloc->extent(), std::move(refs)));
   }
+
+  bool cancelled() const { return options.cancel && options.cancel->requested(); }
 
   // With the mutex held.
   Error missing_ranks() const {
@@ -345,6 +358,16 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
     }
   });
 
+  if (procs->options.cancel) {
+    procs->options.cancel->on_request([weak = procs->weak_from_this()] {
+      if (const auto self = weak.lock()) {
+        const std::lock_guard lock(self->mutex);
+        self->changed.notify_all();
+      }
+    });
+  }
+  const auto cancelled = [&procs] { return procs->options.cancel && procs->options.cancel->requested(); };
+
   // Done when nobody is pending; over when nothing is heard for max_idle, or altogether.
   std::optional<Cause> problem;
   TimePoint started = Clock::now();
@@ -353,7 +376,8 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
     while (procs->pending > 0 && !problem) {
       const std::uint64_t heard = procs->news;
       Deadline until = Deadline::after(procs->failures > 0 ? kFailureSettle : max_idle).and_no_later_than(deadline);
-      const bool news = procs->changed.wait_until(lock, until.when(), [&] { return procs->news != heard; });
+      const bool news = procs->changed.wait_until(lock, until.when(), [&] { return procs->news != heard || cancelled(); });
+      if (cancelled()) problem = Cause::kCancelled;
       if (!news) problem = procs->failures > 0 ? Cause::kRemote : Cause::kTimeout;
     }
     if (!problem && procs->failures > 0) problem = Cause::kRemote;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hostmesh/alloc/alloc.hpp"
+#include "hostmesh/base/cancel.hpp"
 #include "hostmesh/bootstrap/allocator.hpp"
 #include "hostmesh/bootstrap/runtime.hpp"
 #include "hostmesh/mesh/host_ref.hpp"
@@ -21,6 +22,7 @@ struct AllocateOptions {
   std::function<void(const ProcState&)> on_state;
   // How many of so many hosts are ready, whenever that changes. On the reactor.
   std::function<void(std::uint64_t ready, std::uint64_t total)> on_progress;
+  std::shared_ptr<Cancel> cancel;  // ends the wait with kCancelled
 };
 
 struct ProcOptions {
@@ -35,6 +37,7 @@ struct ProcOptions {
   std::function<void(ProcOutput)> on_output;
   // Each change of a proc. On the reactor.
   std::function<void(const ProcChange&)> on_change;
+  std::shared_ptr<Cancel> cancel;  // ends the wait with kCancelled
 };
 
 // Movable. Calls that wait throw Error and may be made on any thread but the reactor's, one at a time.

@@ -13,13 +13,14 @@
 #include "hostmesh/base/result.hpp"
 #include "hostmesh/base/secret.hpp"
 #include "hostmesh/process/exit_status.hpp"
+#include "hostmesh/process/stdio.hpp"
 
 namespace hostmesh {
 
 // One launch, unique within its launcher for the launcher's life.
 using LaunchId = std::uint64_t;
 
-enum class OutputStream : std::uint8_t { kStdout = 1, kStderr = 2 };
+using OutputStream = Stream;
 
 struct LaunchRequest {
   Rank rank = 0;

@@ -1,0 +1,68 @@
+// Printer: what a run shows on stdout and stderr, as labelled lines or as JSON events. One thread.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "commands.hpp"
+#include "hostmesh/alloc/proc_state.hpp"
+#include "hostmesh/mesh/messages.hpp"
+#include "hostmesh/process/lines.hpp"
+
+namespace hostmesh::cli {
+
+// Where the time of a run went, in seconds.
+struct Times {
+  double wall_s = 0;
+  double allocate_s = 0;
+  double spawn_s = 0;
+  double run_s = 0;
+  double shutdown_s = 0;
+};
+
+class Printer {
+ public:
+  // `cancelled` is asked while a write has to wait: true gives the write up. It is also waited for through
+  // `cancel_fd`, which becomes readable then.
+  Printer(Format format, Labels labels, std::function<bool()> cancelled, int cancel_fd);
+
+  void state(const ProcState& state);
+  void proc(const ProcChange& change, const ProcId& id);
+  void output(const ProcOutput& output);
+  void end(int status, const Times& times);
+  // What was written so far and has no line end gets one.
+  void flush();
+
+  // Nobody reads our stdout (or stderr) any more.
+  bool consumer_gone() const { return consumer_gone_; }
+
+ private:
+  struct Splitters {
+    LineSplitter out;
+    LineSplitter err;
+  };
+
+  void line(Rank rank, ProcOutput::What stream, const Line& line);
+  void exit(const ProcOutput& end);
+  void write(int fd, std::string_view text);
+  void write_all(int fd, std::string_view text);
+  double now_s() const;
+
+  const Format format_;
+  const Labels labels_;
+  const std::function<bool()> cancelled_;
+  const int cancel_fd_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::map<Rank, Splitters> splitters_;
+  struct Open {
+    bool open = false;  // the last piece written had no line end
+    Rank rank = 0;
+  };
+  std::map<int, Open> open_;  // by descriptor
+  std::map<int, std::string> buffers_;
+  bool consumer_gone_ = false;
+};
+
+}  // namespace hostmesh::cli

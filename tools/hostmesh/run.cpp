@@ -1,0 +1,313 @@
+// `hostmesh run`: allocate, spawn the command on every rank, pass its output on, tear everything down.
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <variant>
+
+#include "commands.hpp"
+#include "hostmesh/base/fd.hpp"
+#include "hostmesh/base/log.hpp"
+#include "hostmesh/hostmesh.hpp"
+#include "printer.hpp"
+#include "signals.hpp"
+
+namespace hostmesh::cli {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+double seconds_between(steady_clock::time_point from, steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+// How long the very last sweep may take.
+constexpr Duration kSweepTimeout = std::chrono::seconds(5);
+
+struct Interrupt {};
+using Event = std::variant<ProcState, ProcChange, ProcOutput, Interrupt>;
+
+// From the reactor and the signal thread to the main thread. Output in it is bounded by the hosts' windows.
+class Events {
+ public:
+  void push(Event event) {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(std::move(event));
+    changed_.notify_one();
+  }
+  Event pop() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !events_.empty(); });
+    return take();
+  }
+  std::optional<Event> try_pop() {
+    const std::lock_guard lock(mutex_);
+    if (events_.empty()) return std::nullopt;
+    return take();
+  }
+
+ private:
+  Event take() {
+    Event event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Event> events_;
+};
+
+// What a second Ctrl-C reaches, from the signal thread, while the main thread is inside a shutdown.
+class Emergency {
+ public:
+  void arm(HostMesh* mesh) {
+    const std::lock_guard lock(mutex_);
+    mesh_ = mesh;
+    if (fired_ && mesh_ != nullptr) mesh_->kill();
+  }
+  void fire() {
+    const std::lock_guard lock(mutex_);
+    fired_ = true;
+    if (mesh_ != nullptr) mesh_->kill();
+  }
+  bool fired() const {
+    const std::lock_guard lock(mutex_);
+    return fired_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  HostMesh* mesh_ = nullptr;
+  bool fired_ = false;
+};
+
+class Run {
+ public:
+  explicit Run(const RunOptions& options)
+      : options_(options),
+        cancel_fd_(::eventfd(0, EFD_CLOEXEC)),
+        signals_([this](int number, int how_often) { on_signal(number, how_often); }),
+        printer_(
+            options.format, options.labels, [this] { return cancel_->requested(); }, cancel_fd_.get()) {}
+
+  int execute() {
+    // All that can be wrong with what was asked is found before anything is started.
+    const Extent hosts = value_or_throw(Extent::parse_arguments(options_.extent));
+    const Extent per_host =
+        options_.per_host.empty() ? Extent() : value_or_throw(Extent::parse_arguments(options_.per_host));
+    const Duration timeout = value_or_throw(parse_duration(options_.timeout));
+    value_or_throw(Name::reserved(options_.name));
+    value_or_throw(hosts.concat(per_host));
+    if (per_host.num_ranks() == 0) throw Error(Cause::kInvalidArgument, "--per-host " + options_.per_host + " is no proc");
+
+    Runtime runtime({}, {.descendants = RuntimeOptions::Descendants::kWholeProcess});
+    const auto allocator = load_allocator(options_.config, options_.allocator, runtime);
+    auto alloc = allocator->allocate({.extent = hosts});
+    const int status = with_allocation(runtime, std::move(alloc), per_host, timeout);
+    if (const auto swept = runtime.sweep(Deadline::after(kSweepTimeout)); !swept) complain(swept.error());
+    times_.wall_s = seconds_between(start_, steady_clock::now());
+    drain_events();
+    printer_.end(status, times_);
+    return status;
+  }
+
+ private:
+  int with_allocation(Runtime& runtime, std::unique_ptr<Alloc> alloc, const Extent& per_host, Duration timeout) {
+    const auto allocate_start = steady_clock::now();
+    const std::uint64_t total = alloc->extent().num_ranks();
+    signals_.set_progress([this, total] {
+      return "hostmesh: " + std::to_string(ready_hosts_.load()) + "/" + std::to_string(total) + " hosts up";
+    });
+    std::optional<HostMesh> mesh;
+    try {
+      mesh = HostMesh::allocate(runtime, std::move(alloc), options_.name,
+                                {.within = timeout,
+                                 .on_state = [this](const ProcState& state) { events_.push(state); },
+                                 .on_progress = [this](std::uint64_t ready, std::uint64_t) { ready_hosts_ = ready; },
+                                 .cancel = cancel_});
+    } catch (const Error& error) {
+      signals_.set_progress(nullptr);
+      times_.allocate_s = seconds_between(allocate_start, steady_clock::now());
+      return did_not_come_up(error);
+    }
+    signals_.set_progress(nullptr);
+    emergency_.arm(&*mesh);
+    times_.allocate_s = seconds_between(allocate_start, steady_clock::now());
+    int status = 0;
+    try {
+      status = with_mesh(*mesh, per_host, Duration(timeout));
+    } catch (const Error& error) {
+      status = did_not_come_up(error);
+    }
+    const auto shutdown_start = steady_clock::now();
+    try {
+      mesh->shutdown();
+    } catch (const Error& error) {
+      if (!emergency_.fired()) complain(error);
+    }
+    times_.shutdown_s = seconds_between(shutdown_start, steady_clock::now());
+    emergency_.arm(nullptr);
+    return status;
+  }
+
+  int with_mesh(HostMesh& mesh, const Extent& per_host, Duration timeout) {
+    const auto spawn_start = steady_clock::now();
+    BootstrapCommand command = BootstrapCommand::stock();  // for our environment
+    command.argv = options_.command;
+    std::error_code failure;
+    command.working_directory = std::filesystem::current_path(failure).string();
+    ProcMesh procs = mesh.spawn(options_.name, per_host,
+                                {.command = command,
+                                 .within = timeout,
+                                 .max_idle = timeout,
+                                 .on_output = [this](ProcOutput output) { events_.push(std::move(output)); },
+                                 .on_change = [this](const ProcChange& change) { events_.push(change); },
+                                 .cancel = cancel_});
+    times_.spawn_s = seconds_between(spawn_start, steady_clock::now());
+    const auto run_start = steady_clock::now();
+    const int status = follow(mesh, procs);
+    times_.run_s = seconds_between(run_start, steady_clock::now());
+    return status;
+  }
+
+  // Until every command has ended. The first that fails, or a signal, makes the others stop.
+  int follow(HostMesh& mesh, ProcMesh& procs) {
+    int status = 0;
+    std::uint64_t left = procs.extent().num_ranks();
+    bool stopping = false;
+    const auto stop_all = [&] {
+      if (std::exchange(stopping, true)) return;
+      // What comes meanwhile waits in events_, and is told afterwards.
+      procs.stop(emergency_.fired() ? std::optional(Duration::zero()) : std::nullopt);
+    };
+    while (left > 0) {
+      std::optional<Event> event = events_.try_pop();
+      if (!event) {
+        printer_.flush();
+        give_back_taken(procs);
+        event = events_.pop();
+      }
+      if (std::holds_alternative<Interrupt>(*event)) {
+        status = status == 0 ? 128 + signal_.load() : status;
+        stop_all();
+        continue;
+      }
+      tell(*event, &procs);
+      if (const auto* output = std::get_if<ProcOutput>(&*event); output && output->what == ProcOutput::What::kEnd) {
+        --left;
+        const int exit_status = exit_status_of(*output);
+        if (exit_status != 0 && status == 0) {
+          status = exit_status;
+          complain(end_error(mesh, procs, *output));
+          if (options_.on_failure == OnFailure::kStopAll) stop_all();
+        }
+      }
+      if (printer_.consumer_gone() && !stopping) {
+        status = status == 0 ? 128 + SIGPIPE : status;
+        stop_all();
+      }
+    }
+    printer_.flush();
+    return status;
+  }
+
+  static int exit_status_of(const ProcOutput& end) {
+    if (!end.reason) return 1;
+    if (end.reason->kind == StopReason::Kind::kStopped) return 0;
+    if (end.reason->signal != 0) return 128 + end.reason->signal;
+    return end.reason->code != 0 ? end.reason->code : 1;
+  }
+
+  Error end_error(HostMesh& mesh, const ProcMesh& procs, const ProcOutput& end) const {
+    ErrorInfo info{.cause = Cause::kChildExited,
+                   .message = end.reason ? "the command failed" : end.failure,
+                   .rank = end.rank,
+                   .host = mesh.host_text(end.rank / (procs.extent().num_ranks() / mesh.extent().num_ranks())),
+                   .phase = "run",
+                   .command = options_.command.front()};
+    if (end.reason) info.exit_status = end.reason->text();
+    return Error(std::move(info));
+  }
+
+  void tell(const Event& event, ProcMesh* procs) {
+    if (const auto* state = std::get_if<ProcState>(&event)) {
+      printer_.state(*state);
+    } else if (const auto* change = std::get_if<ProcChange>(&event)) {
+      if (procs != nullptr) printer_.proc(*change, procs->proc_id(change->rank));
+    } else if (const auto* output = std::get_if<ProcOutput>(&event)) {
+      printer_.output(*output);
+      if (!output->bytes.empty()) {
+        std::uint64_t& taken = taken_[output->rank];
+        taken += output->bytes.size();
+        if (taken >= kTakenBatch && procs != nullptr) {
+          procs->output_taken(output->rank, std::exchange(taken, 0));
+        }
+      }
+    }
+  }
+
+  void give_back_taken(ProcMesh& procs) {
+    for (const auto& [rank, bytes] : std::exchange(taken_, {})) {
+      if (bytes > 0) procs.output_taken(rank, bytes);
+    }
+  }
+
+  void drain_events() {
+    while (const auto event = events_.try_pop()) tell(*event, nullptr);
+  }
+
+  int did_not_come_up(const Error& error) {
+    drain_events();
+    if (error.cause() == Cause::kCancelled && signal_ != 0) return 128 + signal_;
+    complain(error);
+    return kNotComeUpStatus;
+  }
+
+  void complain(const Error& error) {
+    printer_.flush();
+    std::fprintf(stderr, "hostmesh: %s\n", error.what());
+  }
+
+  // On the signal thread: once, orderly; twice, now.
+  void on_signal(int number, int how_often) {
+    if (how_often == 1) {
+      signal_ = number;
+      cancel_->request();
+      const std::uint64_t one = 1;
+      (void)!::write(cancel_fd_.get(), &one, sizeof one);
+      events_.push(Interrupt{});
+    } else {
+      emergency_.fire();
+    }
+  }
+
+  static constexpr std::uint64_t kTakenBatch = 32 << 10;  // bytes
+
+  const RunOptions& options_;
+  const steady_clock::time_point start_ = steady_clock::now();
+  std::shared_ptr<Cancel> cancel_ = std::make_shared<Cancel>();
+  UniqueFd cancel_fd_;
+  std::atomic<int> signal_ = 0;
+  std::atomic<std::uint64_t> ready_hosts_ = 0;
+  Events events_;
+  Emergency emergency_;
+  Signals signals_;
+  Printer printer_;
+  std::map<Rank, std::uint64_t> taken_;
+  Times times_;
+};
+
+}  // namespace
+
+int run(const RunOptions& options) { return Run(options).execute(); }
+
+}  // namespace hostmesh::cli
