@@ -1,5 +1,6 @@
 #include "hostmesh/process/descendants.hpp"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -179,6 +180,35 @@ TEST_F(Descendants, TheReaperOfOrphansLeavesOtherThreadsTheirChildren) {
   EXPECT_TRUE(run_until([] { return false; }));
   user.join();
   for (const int result : results) EXPECT_EQ(WEXITSTATUS(result), 3);
+}
+
+TEST_F(Descendants, TheReaperOfOrphansInterruptsNoBlockingCall) {
+  AdoptedReaper reaper(reactor(), registry_);
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  // Given a thread that blocks in read() and is the only one to take SIGCHLD
+  ssize_t count = 0;
+  std::thread reading([&] {
+    char byte = 0;
+    count = ::read(ends[0], &byte, 1);
+  });
+  sigset_t child_signal;
+  ::sigemptyset(&child_signal);
+  ::sigaddset(&child_signal, SIGCHLD);
+  ::pthread_sigmask(SIG_BLOCK, &child_signal, nullptr);
+  // When children end
+  for (int i = 0; i < 20; ++i) {
+    SpawnRequest request = shell("exit 0");
+    request.registry = registry_;
+    run(request);
+  }
+  // Then it is still there to read
+  EXPECT_EQ(::write(ends[1], "x", 1), 1);
+  reading.join();
+  EXPECT_EQ(count, 1);
+  ::pthread_sigmask(SIG_UNBLOCK, &child_signal, nullptr);
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 }  // namespace

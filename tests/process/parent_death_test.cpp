@@ -1,6 +1,7 @@
 #include <future>
 
 #include "fixture.hpp"
+#include "hostmesh/process/detail/pidfd.hpp"
 #include "hostmesh/process/launch_thread.hpp"
 
 namespace hostmesh::test {
@@ -13,12 +14,13 @@ TEST_F(ParentDeath, AKilledOwnerTakesItsChildAlong) {
   Child& owner = start(helper({"own-a-child"}));
   ASSERT_TRUE(run_until([&] { return owner.out.ends_with("\n"); }));
   const pid_t grandchild = std::stoi(owner.out);
-  EXPECT_FALSE(is_dead(grandchild));
+  const UniqueFd handle = detail::open_pidfd(grandchild);
+  ASSERT_TRUE(handle);
   // When the owner is killed without a chance to clean up
   ASSERT_TRUE(owner.process->signal(SIGKILL));
   // Then the stream ends, because both are gone
   ASSERT_TRUE(run_until([&] { return owner.finished(); }));
-  EXPECT_TRUE(is_dead(grandchild));
+  EXPECT_TRUE(detail::wait_dead(handle.get(), std::chrono::seconds(20)));
 }
 
 TEST_F(ParentDeath, TheEndOfTheLaunchThreadSendsTheSignal) {
