@@ -22,7 +22,8 @@ PluginDescription plugin() {
 
 // An allocator whose options are `options`, each on a line of its own, the first on line 5 from column 7.
 AllocatorEntry entry(const std::string& options) {
-  const auto file = parse_plugins_yaml("allocators:\n  lab:\n    plugin: ssh\n    options:\n" + options, "p.yaml");
+  const auto file =
+      parse_plugins_yaml("allocators:\n  lab:\n    plugin: ssh\n    options:\n" + options, "p.yaml");
   EXPECT_TRUE(file) << file.error().text();
   return file->allocators.front();
 }
@@ -60,9 +61,10 @@ TEST(Options, DefaultsAreFilledInAndWhatHasNoneIsLeftOut) {
 }
 
 TEST(Options, AnUnknownKeyGetsTheNearestName) {
-  EXPECT_EQ(error_of("      hosts: [a]\n      prot: 22\n"),
-            "p.yaml:6:7: plugin 'ssh' has no option 'prot'; it has: hosts, user, port, compress, patience; did you "
-            "mean 'port'?");
+  EXPECT_EQ(
+      error_of("      hosts: [a]\n      prot: 22\n"),
+      "p.yaml:6:7: plugin 'ssh' has no option 'prot'; it has: hosts, user, port, compress, patience; did you "
+      "mean 'port'?");
 }
 
 TEST(Options, OfAPluginWithoutAnyAreAllUnknown) {
@@ -76,7 +78,8 @@ TEST(Options, OfAPluginWithoutAnyAreAllUnknown) {
 
 TEST(Options, AMissingOneIsAnErrorAtTheAllocator) {
   EXPECT_EQ(error_of("      user: me\n"),
-            "p.yaml:2:3: allocator 'lab' lacks option 'hosts' (list of strings), which plugin 'ssh' requires: where "
+            "p.yaml:2:3: allocator 'lab' lacks option 'hosts' (list of strings), which plugin 'ssh' "
+            "requires: where "
             "to launch");
 }
 
@@ -89,7 +92,8 @@ TEST(Options, WrongTypesAreToldWithTheirPosition) {
            Case{"hosts: a", "p.yaml:5:14: option 'hosts': expected a list of strings, not 'a'"},
            Case{"hosts: {a: b}", "p.yaml:5:14: option 'hosts': expected a list of strings, not a mapping"},
            Case{"hosts:", "p.yaml:5:7: option 'hosts': expected a list of strings, not nothing"},
-           Case{"hosts: [a, ~]", "p.yaml:5:18: option 'hosts': expected a list of strings, not one with nothing in it"},
+           Case{"hosts: [a, ~]",
+                "p.yaml:5:18: option 'hosts': expected a list of strings, not one with nothing in it"},
            Case{"user: [me]", "p.yaml:5:13: option 'user': expected a string, not a list"},
            Case{"user:", "p.yaml:5:7: option 'user': expected a string, not nothing"},
            Case{"port: ssh", "p.yaml:5:13: option 'port': expected an integer, not 'ssh'"},
@@ -99,15 +103,19 @@ TEST(Options, WrongTypesAreToldWithTheirPosition) {
            Case{"port: 9223372036854775808",
                 "p.yaml:5:13: option 'port': expected an integer of 64 bits, not '9223372036854775808'"},
            Case{"port: [1]", "p.yaml:5:13: option 'port': expected an integer, not a list"},
-           Case{"compress: yes", "p.yaml:5:17: option 'compress': expected a boolean (true or false), not 'yes'"},
+           Case{"compress: yes",
+                "p.yaml:5:17: option 'compress': expected a boolean (true or false), not 'yes'"},
            Case{"compress: 1", "p.yaml:5:17: option 'compress': expected a boolean (true or false), not '1'"},
            Case{"compress: 'true'",
-                "p.yaml:5:17: option 'compress': expected a boolean (true or false), not the quoted text 'true'"},
+                "p.yaml:5:17: option 'compress': expected a boolean (true or false), not the quoted text "
+                "'true'"},
            Case{"patience: 10",
                 "p.yaml:5:17: option 'patience': expected a duration such as 30s, 500ms or 1m30s, not '10'"},
-           Case{"patience: soon",
-                "p.yaml:5:17: option 'patience': expected a duration such as 30s, 500ms or 1m30s, not 'soon'"},
-           Case{"patience: [1s]", "p.yaml:5:17: option 'patience': expected a duration such as 30s, not a list"},
+           Case{
+               "patience: soon",
+               "p.yaml:5:17: option 'patience': expected a duration such as 30s, 500ms or 1m30s, not 'soon'"},
+           Case{"patience: [1s]",
+                "p.yaml:5:17: option 'patience': expected a duration such as 30s, not a list"},
        }) {
     EXPECT_EQ(error_of("      " + std::string(each.line) + "\n"), each.error);
   }

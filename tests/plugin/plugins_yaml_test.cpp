@@ -72,7 +72,8 @@ TEST(PluginsYaml, AnUnknownAllocatorGetsTheNearestName) {
   ASSERT_TRUE(file);
   const auto found = file->find("proces");
   ASSERT_FALSE(found);
-  EXPECT_EQ(found.error().text(), "f has no allocator 'proces'; there is: process, lab; did you mean 'process'?");
+  EXPECT_EQ(found.error().text(),
+            "f has no allocator 'proces'; there is: process, lab; did you mean 'process'?");
 }
 
 struct Wrong {
@@ -103,17 +104,22 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"AScalar", "hello",
               "p.yaml:1:1: expected a mapping with the keys plugin_path, default, allocators, not 'hello'"},
         Wrong{"UnknownKey", "allocators: {a: {plugin: p}}\ndefaults: a\n",
-              "p.yaml:2:1: unknown key 'defaults'; allowed: plugin_path, default, allocators; did you mean 'default'?"},
+              "p.yaml:2:1: unknown key 'defaults'; allowed: plugin_path, default, allocators; did you mean "
+              "'default'?"},
         Wrong{"UnknownKeyFarFromAll", "zebra: 1\n",
               "p.yaml:1:1: unknown key 'zebra'; allowed: plugin_path, default, allocators"},
         Wrong{"UnknownKeyInAllocator", "allocators:\n  a: {plugn: p}\n",
-              "p.yaml:2:7: unknown key 'plugn' in allocator 'a'; allowed: plugin, options; did you mean 'plugin'?"},
+              "p.yaml:2:7: unknown key 'plugn' in allocator 'a'; allowed: plugin, options; did you mean "
+              "'plugin'?"},
         Wrong{"KeyIsAList", "allocators: {a: {plugin: p}}\n? [x, y]\n: 1\n",
               "p.yaml:2:3: a key must be a name, not a list"},
-        Wrong{"KeyIsNothing", "allocators:\n  ~: {plugin: p}\n", "p.yaml:2:3: a key must be a name, not nothing"},
+        Wrong{"KeyIsNothing", "allocators:\n  ~: {plugin: p}\n",
+              "p.yaml:2:3: a key must be a name, not nothing"},
         Wrong{"NoAllocators", "\ndefault: a\n", "p.yaml:2:1: key 'allocators' is missing"},
-        Wrong{"AllocatorsNothing", "allocators:\n", "p.yaml:1:1: allocators must be a mapping of names, not nothing"},
-        Wrong{"AllocatorsAList", "allocators: [a]\n", "p.yaml:1:13: allocators must be a mapping of names, not a list"},
+        Wrong{"AllocatorsNothing", "allocators:\n",
+              "p.yaml:1:1: allocators must be a mapping of names, not nothing"},
+        Wrong{"AllocatorsAList", "allocators: [a]\n",
+              "p.yaml:1:13: allocators must be a mapping of names, not a list"},
         Wrong{"AllocatorsEmpty", "allocators: {}\n",
               "p.yaml:1:13: allocators must be a mapping of names, not an empty one"},
         Wrong{"AllocatorIsText", "allocators:\n  a: process\n",
@@ -130,8 +136,10 @@ INSTANTIATE_TEST_SUITE_P(
               "p.yaml:2:15: plugin in allocator 'a' must be a name, not ''"},
         Wrong{"OptionsAreAList", "allocators:\n  a:\n    plugin: p\n    options: [x]\n",
               "p.yaml:4:14: options in allocator 'a' must be a mapping, not a list"},
-        Wrong{"OptionHoldsMappings", "allocators:\n  a:\n    plugin: p\n    options:\n      hosts:\n        - n1\n        - {n: 2}\n",
-              "p.yaml:7:11: an item of option 'hosts' must be text, not a mapping"},
+        Wrong{
+            "OptionHoldsMappings",
+            "allocators:\n  a:\n    plugin: p\n    options:\n      hosts:\n        - n1\n        - {n: 2}\n",
+            "p.yaml:7:11: an item of option 'hosts' must be text, not a mapping"},
         Wrong{"AllocatorTwice", "allocators:\n  a: {plugin: p}\n  b: {plugin: p}\n  a: {plugin: q}\n",
               "p.yaml:4:3: 'a' is there twice, first at line 2"},
         Wrong{"TopKeyTwice", "default: a\nallocators: {a: {plugin: p}}\ndefault: a\n",
@@ -141,7 +149,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"OptionTwice", "allocators:\n  a:\n    plugin: p\n    options:\n      x: 1\n      'x': 2\n",
               "p.yaml:6:7: 'x' is there twice, first at line 5"},
         Wrong{"DefaultUnknown", "default: proces\nallocators: {process: {plugin: p}, ssh: {plugin: q}}\n",
-              "p.yaml:1:10: default names no allocator: 'proces'; there is: process, ssh; did you mean 'process'?"},
+              "p.yaml:1:10: default names no allocator: 'proces'; there is: process, ssh; did you mean "
+              "'process'?"},
         Wrong{"DefaultIsAList", "default: [a]\nallocators: {a: {plugin: p}}\n",
               "p.yaml:1:10: default must be a name, not a list"},
         Wrong{"DefaultIsNothing", "allocators: {a: {plugin: p}}\ndefault:\n",
@@ -183,7 +192,8 @@ TEST(PluginsYaml, AFileThatCannotBeReadIsNamed) {
   const auto folder = load_plugins_yaml("/");
 
   ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().text(), "cannot read /nonexistent/plugins.yaml; ENOENT (No such file or directory)");
+  EXPECT_EQ(missing.error().text(),
+            "cannot read /nonexistent/plugins.yaml; ENOENT (No such file or directory)");
   ASSERT_FALSE(folder);
   EXPECT_EQ(folder.error().text(), "cannot read /; EISDIR (Is a directory)");
 }

@@ -1,4 +1,5 @@
-/* The smallest plugin there can be, in C, without the optional slots: launches are commands that the host runs. */
+/* The smallest plugin there can be, in C, without the optional slots: launches are commands that the host
+ * runs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +43,9 @@ static uint32_t launch(hostmesh_instance* instance, const hostmesh_launch* reque
   return host_table->spawn_local(instance->host, request->id, &command, error);
 }
 
-static void destroy(hostmesh_instance* instance) { free(instance); }
+static void destroy(hostmesh_instance* instance) {
+  free(instance);
+}
 
 static const hostmesh_plugin_table table = {.size = sizeof(table),
                                             .abi_version = 1,

@@ -6,7 +6,8 @@
 //   wait              until the launch is signalled    config               its options, as output
 // and on the thread of the call:
 //   throw             out of launch()                  run:COMMAND          sh -c COMMAND, by the host
-//   run_at:NODE=CMD   the same as the way to NODE      late                 a report for the instance before this one
+//   run_at:NODE=CMD   the same as the way to NODE      late                 a report for the instance before
+//   this one
 #include <cerrno>
 #include <condition_variable>
 #include <map>
@@ -27,12 +28,13 @@ class Scripted : public Launcher {
  public:
   static Description describe() {
     return {.capabilities = {Capability::kSignal, Capability::kOutput},
-            .options = {{.key = "name", .type = OptionType::kString, .required = true, .doc = "what to be called"},
-                        {.key = "count", .type = OptionType::kInteger, .default_value = "3"},
-                        {.key = "fast", .type = OptionType::kBoolean, .default_value = "false"},
-                        {.key = "patience", .type = OptionType::kDuration, .default_value = "1m30s"},
-                        {.key = "hosts", .type = OptionType::kStringList},
-                        {.key = "motto"}},
+            .options =
+                {{.key = "name", .type = OptionType::kString, .required = true, .doc = "what to be called"},
+                 {.key = "count", .type = OptionType::kInteger, .default_value = "3"},
+                 {.key = "fast", .type = OptionType::kBoolean, .default_value = "false"},
+                 {.key = "patience", .type = OptionType::kDuration, .default_value = "1m30s"},
+                 {.key = "hosts", .type = OptionType::kStringList},
+                 {.key = "motto"}},
             .summary = "does what it is told"};
   }
 

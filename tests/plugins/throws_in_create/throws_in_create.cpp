@@ -13,7 +13,8 @@ class ThrowsInCreate : public CommandLauncher {
   static Description describe() { return {.options = {{.key = "what", .default_value = "error"}}}; }
   ThrowsInCreate(const Config& config, const Host& host) : CommandLauncher(host) {
     if (config.text("what") == "int") throw 7;
-    if (config.text("what") == "system") throw std::system_error(EACCES, std::generic_category(), "opening the door");
+    if (config.text("what") == "system")
+      throw std::system_error(EACCES, std::generic_category(), "opening the door");
     if (config.text("what") == "undeclared") config.text("nothing");
     throw Error(Cause::kAuthentication, "the key does not fit");
   }
