@@ -25,7 +25,8 @@ class LaunchThread {
   LaunchThread& operator=(const LaunchThread&) = delete;
 
   // Any thread. Spawns in the order of the calls. `done` is called exactly once, on the launch thread or in
-  // the destructor; it must only post.
+  // the destructor; it must only post (a
+  // SpawnedProcess is not copied: post it in a shared_ptr; dropped unposted it is killed).
   void launch(SpawnRequest request, Done done);
 
  private:

@@ -1,0 +1,71 @@
+#include "hostmesh/process/launch_thread.hpp"
+
+#include <algorithm>
+#include <future>
+#include <thread>
+
+#include "fixture.hpp"
+
+namespace hostmesh::test {
+namespace {
+
+std::size_t threads() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) ++count;
+  return count;
+}
+
+class Launching : public ProcessTest {};
+
+TEST_F(Launching, TheThreadStartsWithTheFirstLaunch) {
+  const std::size_t before = threads();
+  LaunchThread idle;
+  EXPECT_EQ(threads(), before);
+}
+
+TEST_F(Launching, AnswersComeInTheOrderOfTheCallsFailuresToo) {
+  LaunchThread launcher;
+  std::vector<int> order;  // written by the launch thread until the last answer
+  std::promise<void> last;
+  for (int i = 0; i < 20; ++i) {
+    SpawnRequest request = i % 3 == 1 ? SpawnRequest{.argv = {"/nonexistent"}} : shell("true");
+    launcher.launch(request, [&, i](const Result<SpawnedProcess>& child) {
+      EXPECT_EQ(child.has_value(), i % 3 != 1);
+      order.push_back(i);
+      if (i == 19) last.set_value();
+    });
+  }
+  last.get_future().wait();
+  ASSERT_EQ(order.size(), 20U);
+  EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST_F(Launching, WhatIsQueuedAtTheEndIsAnsweredWithCancelled) {
+  std::vector<Cause> causes;
+  int answered = 0;
+  auto launcher = std::make_unique<LaunchThread>();
+  // Given a first launch whose answer holds the thread until the end has begun
+  std::promise<void> first_runs;
+  std::promise<void> go_on;
+  launcher->launch(shell("true"), [&](const Result<SpawnedProcess>&) {
+    ++answered;
+    first_runs.set_value();
+    go_on.get_future().wait();
+  });
+  first_runs.get_future().wait();
+  for (int i = 0; i < 3; ++i) {
+    launcher->launch(shell("true"), [&](const Result<SpawnedProcess>& child) {
+      ++answered;
+      if (!child) causes.push_back(child.error().cause());
+    });
+  }
+  std::thread ending([&] { launcher.reset(); });
+  go_on.set_value();
+  ending.join();
+  // Then everybody has one answer, and whatever was not started says so
+  EXPECT_EQ(answered, 4);
+  for (const Cause cause : causes) EXPECT_EQ(cause, Cause::kCancelled);
+}
+
+}  // namespace
+}  // namespace hostmesh::test
