@@ -7,6 +7,8 @@ include_guard(GLOBAL)
 function(hostmesh_add_plugin name)
   add_library(${name} MODULE ${ARGN})
   target_compile_features(${name} PRIVATE cxx_std_20)
+  # Unique symbols are one for the whole process, RTLD_LOCAL or not; a plugin's are its own.
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
   set_target_properties(${name} PROPERTIES
     PREFIX lib SUFFIX .so
     CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)

@@ -83,8 +83,8 @@ std::vector<std::string> PluginDescription::capability_names() const {
       {Capability::kLifeline, "lifeline"},
   }};
   std::vector<std::string> names;
-  for (const auto& [capability, name] : kNames) {
-    if (can(capability)) names.emplace_back(name);
+  for (const auto& [capability, text] : kNames) {
+    if (can(capability)) names.emplace_back(text);
   }
   return names;
 }
