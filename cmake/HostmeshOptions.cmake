@@ -40,7 +40,8 @@ set(HOSTMESH_PLUGIN_DIRECTORY ${CMAKE_BINARY_DIR}/lib/hostmesh/plugins)
 
 add_library(hostmesh_options INTERFACE)
 target_compile_options(hostmesh_options INTERFACE
-  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wformat=2 -Wimplicit-fallthrough
+  -Wall -Wextra -Wshadow -Wformat=2
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual> -Wimplicit-fallthrough
   -Wunused-result -Werror
   $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op
     # False alarms of g++ 12 inside libstdc++ and Boost headers.

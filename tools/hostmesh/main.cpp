@@ -42,7 +42,6 @@ int main(int argc, char** argv) {
   run_command->add_flag("-v", verbose, "more logging, on stderr");
   run_command->add_option("command", run_options.command, "COMMAND [ARG...], after --")->required();
   run_command->positionals_at_end();
-  run_command->usage("hostmesh run [options] -- COMMAND [ARG...]");
 
   AllocatorsOptions allocators_options;
   CLI::App* allocators_command = app.add_subcommand("allocators", "what plugins.yaml offers");

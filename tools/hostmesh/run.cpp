@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <variant>
 
 #include "commands.hpp"
@@ -184,10 +185,18 @@ class Run {
     int status = 0;
     std::uint64_t left = procs.extent().num_ranks();
     bool stopping = false;
+    std::optional<Error> stop_problem;
+    std::thread stopper;  // the stop waits for the commands, and those for us to take their output
     const auto stop_all = [&] {
       if (std::exchange(stopping, true)) return;
-      // What comes meanwhile waits in events_, and is told afterwards.
-      procs.stop(emergency_.fired() ? std::optional(Duration::zero()) : std::nullopt);
+      stopper = std::thread([&] {
+        try {
+          procs.stop();
+        } catch (const Error& error) {
+          stop_problem = error;
+        }
+        events_.push(Interrupt{});
+      });
     };
     while (left > 0) {
       std::optional<Event> event = events_.try_pop();
@@ -197,8 +206,9 @@ class Run {
         event = events_.pop();
       }
       if (std::holds_alternative<Interrupt>(*event)) {
-        status = status == 0 ? 128 + signal_.load() : status;
-        stop_all();
+        if (emergency_.fired() || stop_problem) break;  // what is left goes with its host
+        if (signal_ != 0 && status == 0) status = 128 + signal_;
+        if (signal_ != 0) stop_all();
         continue;
       }
       tell(*event, &procs);
@@ -216,6 +226,8 @@ class Run {
         stop_all();
       }
     }
+    if (stopper.joinable()) stopper.join();
+    if (stop_problem && !emergency_.fired()) complain(*stop_problem);
     printer_.flush();
     return status;
   }
@@ -287,6 +299,7 @@ class Run {
       events_.push(Interrupt{});
     } else {
       emergency_.fire();
+      events_.push(Interrupt{});
     }
   }
 

@@ -44,6 +44,8 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     std::size_t alive = 0;
     std::vector<ProcChange> unsent;
     std::uint64_t outstanding = 0;  // output bytes sent and not taken
+    bool dropping = false;          // what exceeds the window is dropped instead of held back
+    std::uint64_t dropped = 0;      // bytes
     std::vector<ChildId> held_back;
     std::vector<std::function<void(std::vector<ProcChange>)>> waiting_for_end;
   };
@@ -226,6 +228,10 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     const ProcEntry& proc = procs[id];
     Mesh& mesh = meshes.at(proc.mesh);
     if (!mesh.request.output) return;
+    if (mesh.dropping && mesh.outstanding >= mesh.request.output_window) {
+      mesh.dropped += bytes.size();
+      return;
+    }
     const auto what = stream == Stream::kStdout ? ProcOutput::What::kStdout : ProcOutput::What::kStderr;
     service_send(*mesh.request.output, ProcOutput{.rank = proc.rank,
                                                   .what = what,
@@ -296,14 +302,14 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     if (found == meshes.end()) return done({});
     Mesh& mesh = found->second;
     mesh.waiting_for_end.push_back(std::move(done));
-    release_output(mesh);
     for (const ChildId id : mesh.procs) stop_proc(id, request.grace);
     settle(request.mesh);
   }
 
-  // Whoever stops a mesh takes its output no more; a command that is held back could not end.
+  // In a shutdown nobody may be taking output any more, and a command that is held back could not end: what exceeds the
+  // window from here on is dropped.
   void release_output(Mesh& mesh) {
-    mesh.outstanding = 0;
+    mesh.dropping = true;
     for (const ChildId id : std::exchange(mesh.held_back, {})) children_of(mesh).resume_output(id);
   }
 
@@ -359,7 +365,13 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
 
   void finish_shutdown() {
     if (!shutting_down || plain->alive() + bootstrapped->alive() > 0) return;
-    for (auto& [name, mesh] : meshes) tell(name);
+    for (auto& [name, mesh] : meshes) {
+      tell(name);
+      if (mesh.dropped > 0) {
+        log::warning("output that nobody took was dropped at shutdown mesh=" + name +
+                     " bytes=" + std::to_string(mesh.dropped));
+      }
+    }
     for (const auto& done : std::exchange(waiting_for_shutdown, {})) done(given_up);
   }
 
