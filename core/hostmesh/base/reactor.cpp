@@ -15,9 +15,9 @@ Reactor::~Reactor() = default;
 void Reactor::run() {
   const auto work = boost::asio::make_work_guard(impl_->context);
   impl_->thread = std::this_thread::get_id();
-  impl_->context.restart();
   impl_->context.run();
   impl_->thread = std::thread::id();
+  impl_->context.restart();  // for the next run(); a stop() before the first one counts
 }
 
 void Reactor::stop() { impl_->context.stop(); }

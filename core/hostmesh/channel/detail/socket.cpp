@@ -1,0 +1,95 @@
+#include "hostmesh/channel/detail/socket.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+namespace hostmesh::detail {
+
+namespace {
+
+Result<SocketAddress> unix_address(const ChannelAddr& addr) {
+  SocketAddress result;
+  auto& address = reinterpret_cast<sockaddr_un&>(result.storage);
+  // One byte for the NUL that starts an abstract name or ends a path.
+  const std::size_t room = sizeof address.sun_path - 1;
+  if (addr.name().empty() || addr.name().size() > room) {
+    return Error(Cause::kInvalidArgument, addr.text() + ": the name has " +
+                                              std::to_string(addr.name().size()) +
+                                              " bytes; a unix socket's has 1 to " + std::to_string(room));
+  }
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path + (addr.is_abstract() ? 1 : 0), addr.name().data(), addr.name().size());
+  result.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + addr.name().size());
+  return result;
+}
+
+Result<SocketAddress> tcp_address(const ChannelAddr& addr) {
+  if (!addr.is_loopback()) {
+    return Error(ErrorInfo{
+        .cause = Cause::kInvalidArgument,
+        .message = addr.text() + " can be reached from other machines, and TLS is required for that",
+        .hint = "a loopback address such as tcp:127.0.0.1:0, or a unix one"});
+  }
+  SocketAddress result;
+  const auto port = htons(static_cast<std::uint16_t>(addr.number()));
+  if (addr.name().find(':') == std::string::npos) {
+    auto& address = reinterpret_cast<sockaddr_in&>(result.storage);
+    address.sin_family = AF_INET;
+    address.sin_port = port;
+    ::inet_pton(AF_INET, addr.name().c_str(), &address.sin_addr);
+    result.size = sizeof address;
+  } else {
+    auto& address = reinterpret_cast<sockaddr_in6&>(result.storage);
+    address.sin6_family = AF_INET6;
+    address.sin6_port = port;
+    ::inet_pton(AF_INET6, addr.name().c_str(), &address.sin6_addr);
+    result.size = sizeof address;
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<SocketAddress> socket_address(const ChannelAddr& addr) {
+  HOSTMESH_ASSERT(addr.transport() != Transport::kLocal, "a local address has no socket");
+  return addr.transport() == Transport::kUnix ? unix_address(addr) : tcp_address(addr);
+}
+
+Cause cause_of(int error_number) {
+  const bool exhausted = error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM ||
+                         error_number == ENOBUFS || error_number == ENOSPC;
+  return exhausted ? Cause::kResourceLimit : Cause::kIo;
+}
+
+Result<UniqueFd> new_socket(const ChannelAddr& addr) {
+  const bool ipv6 = addr.name().find(':') != std::string::npos;
+  const int family = addr.transport() == Transport::kUnix ? AF_UNIX : ipv6 ? AF_INET6 : AF_INET;
+  UniqueFd socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return os_error(cause_of(errno), "making a socket for " + addr.text(), errno);
+  return socket;
+}
+
+Result<ChannelAddr> socket_name(int socket, SocketEnd end) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  const int failed = end == SocketEnd::kLocal ? ::getsockname(socket, address, &size)
+                                              : ::getpeername(socket, address, &size);
+  if (failed != 0) return os_error(Cause::kIo, "asking for a socket's address", errno);
+  char text[INET6_ADDRSTRLEN] = "";
+  if (storage.ss_family == AF_INET) {
+    const auto& ipv4 = reinterpret_cast<const sockaddr_in&>(storage);
+    ::inet_ntop(AF_INET, &ipv4.sin_addr, text, sizeof text);
+    return ChannelAddr::tcp(text, ntohs(ipv4.sin_port));
+  }
+  const auto& ipv6 = reinterpret_cast<const sockaddr_in6&>(storage);
+  ::inet_ntop(AF_INET6, &ipv6.sin6_addr, text, sizeof text);
+  return ChannelAddr::tcp(text, ntohs(ipv6.sin6_port));
+}
+
+}  // namespace hostmesh::detail

@@ -1,0 +1,221 @@
+#include "hostmesh/channel/dial.hpp"
+
+#include <sodium.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <utility>
+
+#include "hostmesh/base/detail/reactor_impl.hpp"
+#include "hostmesh/base/fd.hpp"
+#include "hostmesh/channel/detail/fd_stream.hpp"
+#include "hostmesh/channel/detail/handshake.hpp"
+#include "hostmesh/channel/detail/local.hpp"
+#include "hostmesh/channel/detail/socket.hpp"
+
+namespace hostmesh {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kLongestPause = 250ms;
+
+bool may_pass(int error) {
+  return error == ECONNREFUSED || error == ENOENT || error == EAGAIN || error == ECONNRESET ||
+         error == ECONNABORTED || error == ETIMEDOUT || error == EINTR;
+}
+
+// Retrying on a port of the ephemeral range can meet itself: the kernel then connects the socket to its own
+// end.
+bool is_connected_to_itself(int socket) {
+  const auto local = detail::socket_name(socket, detail::SocketEnd::kLocal);
+  const auto remote = detail::socket_name(socket, detail::SocketEnd::kRemote);
+  return local && remote && *local == *remote;
+}
+
+// attempt -> (connecting ->) handshake -> done; each may go back to attempt after a pause, until the
+// deadline.
+class Dialler : public std::enable_shared_from_this<Dialler> {
+ public:
+  using Done = std::function<void(Result<std::shared_ptr<Connection>>)>;
+
+  Dialler(Reactor& reactor, ChannelAddr addr, DialOptions options, const Config& config, Done done)
+      : reactor_(reactor),
+        addr_(std::move(addr)),
+        options_(std::move(options)),
+        limits_(config),
+        done_(std::move(done)),
+        connecting_(io_context_of(reactor)),
+        deadline_timer_(reactor),
+        pause_(reactor) {}
+
+  void begin() {
+    deadline_timer_.at(options_.deadline, [this] { give_up(); });
+    soon(&Dialler::attempt);
+  }
+
+  void cancel() {
+    done_ = nullptr;
+    rest();
+  }
+
+ private:
+  void soon(void (Dialler::*what)()) {
+    boost::asio::post(io_context_of(reactor_), [weak = weak_from_this(), what] {
+      const auto self = weak.lock();
+      if (self && self->done_) ((*self).*what)();
+    });
+  }
+
+  void attempt() {
+    if (auto valid = check(); !valid) return finish(valid.error());
+    if (addr_.transport() == Transport::kLocal) {
+      auto stream = detail::connect_local(reactor_, addr_.number());
+      if (!stream) return finish(stream.error());
+      return shake_hands(*std::move(stream));
+    }
+    const auto address = detail::socket_address(addr_);
+    if (!address) return finish(address.error());
+    auto socket = detail::new_socket(addr_);
+    if (!socket) return finish(socket.error());
+    if (::connect(socket->get(), address->get(), address->size) == 0) return on_connected(*std::move(socket));
+    if (errno != EINPROGRESS) return on_connect_failed(errno);
+    boost::system::error_code failure;
+    connecting_.assign(socket->get(), failure);
+    if (failure) return finish(os_error(Cause::kResourceLimit, "watching " + addr_.text(), failure.value()));
+    (void)socket->release();
+    connecting_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
+                           [weak = weak_from_this()](const boost::system::error_code& aborted) {
+                             const auto self = weak.lock();
+                             if (self && self->done_ && aborted != boost::asio::error::operation_aborted) {
+                               self->on_connect_result();
+                             }
+                           });
+  }
+
+  Result<> check() const {
+    if (!addr_.valid() || addr_.is_any()) {
+      return Error(Cause::kInvalidArgument, "'" + addr_.text() + "' is not an address that can be dialled");
+    }
+    if (options_.key.empty())
+      return Error(Cause::kInvalidArgument, "dialling " + addr_.text() + " without a key");
+    if (options_.claim.allocation.size() > detail::kMaxAllocationText ||
+        options_.claim.process.size() > detail::kMaxIdentityText) {
+      return Error(Cause::kInvalidArgument, "a claim with a text that is too long");
+    }
+    return {};
+  }
+
+  void on_connect_result() {
+    int error = 0;
+    socklen_t size = sizeof error;
+    UniqueFd socket(connecting_.release());
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    if (error != 0) return on_connect_failed(error);
+    on_connected(std::move(socket));
+  }
+
+  void on_connected(UniqueFd socket) {
+    if (addr_.transport() == Transport::kTcp && is_connected_to_itself(socket.get())) {
+      return on_connect_failed(ECONNREFUSED);
+    }
+    auto stream = detail::make_fd_stream(reactor_, std::move(socket), addr_);
+    if (!stream) return finish(stream.error());
+    shake_hands(*std::move(stream));
+  }
+
+  void on_connect_failed(int error) {
+    const Error failure = os_error(detail::cause_of(error), "connecting to " + addr_.text(), error);
+    if (!may_pass(error)) return finish(failure);
+    try_again(failure);
+  }
+
+  void shake_hands(std::unique_ptr<detail::Stream> stream) {
+    handshake_ = detail::Handshake::dialling(
+        std::move(stream), options_, limits_,
+        [this](Result<detail::Established> result) { on_handshake(std::move(result)); });
+  }
+
+  void on_handshake(Result<detail::Established> result) {
+    const auto self = shared_from_this();
+    const auto finished = std::move(handshake_);  // it is what called
+    if (result) return finish(Connection::Impl::make(reactor_, *std::move(result), limits_));
+    if (result.error().cause() != Cause::kPeerGone) return finish(result.error());
+    try_again(result.error());
+  }
+
+  void try_again(Error failure) {
+    last_failure_ = std::move(failure);
+    if (next_pause_ == Duration::zero()) {
+      next_pause_ = 1ms;
+      return soon(&Dialler::attempt);
+    }
+    // Between half and one and a half of it, so that many diallers do not come together again.
+    const auto jitter = Duration(::randombytes_uniform(static_cast<std::uint32_t>(next_pause_.count())));
+    pause_.after(next_pause_ / 2 + jitter, [this] { attempt(); });
+    next_pause_ = std::min(next_pause_ * 2, kLongestPause);
+  }
+
+  void give_up() {
+    std::string text = "nobody at " + addr_.text() + " completed a connection before the deadline";
+    if (handshake_) {
+      text = addr_.text() + " is connected but did not answer the handshake before the deadline";
+    } else if (last_failure_.cause() != Cause::kNone) {
+      text += "; the last attempt: " + last_failure_.text();
+    }
+    finish(Error(Cause::kTimeout, std::move(text)));
+  }
+
+  void finish(Result<std::shared_ptr<Connection>> result) {
+    const auto self = shared_from_this();
+    const auto done = std::exchange(done_, nullptr);
+    rest();
+    if (!done) return;
+    if (!result) return done(result.error().with_phase("connect"));
+    done(std::move(result));
+  }
+
+  void rest() {
+    deadline_timer_.cancel();
+    pause_.cancel();
+    boost::system::error_code ignored;
+    connecting_.close(ignored);
+    // Perhaps called from inside it.
+    if (handshake_) reactor_.post([dropped = std::shared_ptr<detail::Handshake>(std::move(handshake_))] {});
+  }
+
+  Reactor& reactor_;
+  ChannelAddr addr_;
+  DialOptions options_;
+  detail::Limits limits_;
+  Done done_;
+  boost::asio::posix::stream_descriptor connecting_;
+  std::unique_ptr<detail::Handshake> handshake_;
+  Timer deadline_timer_;
+  Timer pause_;
+  Duration next_pause_ = Duration::zero();
+  Error last_failure_;
+};
+
+class DialHandle final : public Dial {
+ public:
+  explicit DialHandle(std::shared_ptr<Dialler> dialler) : dialler_(std::move(dialler)) {}
+  ~DialHandle() override { dialler_->cancel(); }
+
+ private:
+  std::shared_ptr<Dialler> dialler_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dial> dial(Reactor& reactor, const ChannelAddr& addr, DialOptions options,
+                           const Config& config,
+                           std::function<void(Result<std::shared_ptr<Connection>>)> done) {
+  auto dialler = std::make_shared<Dialler>(reactor, addr, std::move(options), config, std::move(done));
+  dialler->begin();
+  return std::make_unique<DialHandle>(std::move(dialler));
+}
+
+}  // namespace hostmesh
