@@ -73,10 +73,12 @@ TEST(Codec, ReadsBackDefaultValues) {
 
 TEST(Codec, CarriesErrorsAndSecrets) {
   const Error error(ErrorInfo{.cause = Cause::kTimeout, .message = "late", .rank = 3, .last_lines = {"x"}});
-  const auto error_back = decode<Error>(encode(error));
-  ASSERT_TRUE(error_back);
-  EXPECT_EQ(*error_back, error);
-  EXPECT_EQ(error_back->text(), error.text());
+  const auto info_back = decode<ErrorInfo>(encode(error));
+  ASSERT_TRUE(info_back) << info_back.error().text();
+  EXPECT_EQ(Error(*info_back), error);
+  const auto errors_back = decode<std::vector<Error>>(encode(std::vector<Error>{error}));
+  ASSERT_TRUE(errors_back) << errors_back.error().text();
+  EXPECT_EQ(errors_back->front().text(), error.text());
 
   const Secret secret = Secret::random();
   const auto secret_back = decode<Secret>(encode(secret));

@@ -112,8 +112,8 @@ Error Cell::gone_error() const {
 
 void Cell::turn() {
   turn_thread_ = std::this_thread::get_id();
-  bool alive = true;
-  if (!std::exchange(initialised_, true)) {
+  bool alive = actor != nullptr;
+  if (alive && !std::exchange(initialised_, true)) {
     alive = execute(Work([](Actor& self, Context& self_context) { self.init(self_context); }));
   }
   for (int n = 0; alive && n < kBatch; ++n) {
@@ -300,6 +300,21 @@ void Cell::end(SupervisionEvent::Kind kind, const std::string& text) {
   }
   tell_owner(kind, text);
   for (const auto& each : waiting) each();
+}
+
+void Cell::shut_down() {
+  std::deque<Item> items;
+  std::deque<Item> urgent;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == ActorState::kFailed || state_ == ActorState::kStopped) return;
+    state_ = ActorState::kStopped;
+    items.swap(queue_);
+    urgent.swap(urgent_);
+  }
+  if (turn_thread_.load() != std::thread::id()) return;
+  ports.clear();
+  actor.reset();
 }
 
 void Cell::tell_owner(SupervisionEvent::Kind kind, const std::string& text) {

@@ -13,6 +13,12 @@ constexpr std::size_t kDialBytes = 64 << 20;   // waiting for one address
 constexpr std::size_t kDialParcels = 1 << 16;  //
 constexpr std::size_t kParsedDests = 4096;
 
+// What a kError says; one that says nothing intelligible is an error too.
+Error error_in(ByteView payload) {
+  auto info = wire::decode<ErrorInfo>(payload);
+  return info ? Error(*std::move(info)) : info.error();
+}
+
 template <class Map, class Pred>
 void erase_where(Map& map, Pred pred) {
   for (auto at = map.begin(); at != map.end();) at = pred(*at) ? map.erase(at) : std::next(at);
@@ -113,8 +119,7 @@ void Router::Impl::answer(const detail::CallOrigin& origin, EnvelopeKind kind, B
   if (kind == EnvelopeKind::kReply) {
     result = std::move(payload);
   } else {
-    auto error = wire::decode<Error>(payload);
-    result = error ? Result<Bytes>(*std::move(error)) : Result<Bytes>(error.error());
+    result = error_in(payload);
   }
   // Later: this may be the middle of an actor's turn.
   core.defer([done = take(found).done, result = std::move(result)]() mutable { done(std::move(result)); });
@@ -314,8 +319,7 @@ void Router::Impl::on_reply(const LinkPtr& from, const EnvelopeView& view, ByteV
     return;
   }
   if (view.kind == EnvelopeKind::kReply) return pending.done(Bytes(view.payload.begin(), view.payload.end()));
-  auto error = wire::decode<Error>(view.payload);
-  pending.done(error ? *std::move(error) : error.error());
+  pending.done(error_in(view.payload));
 }
 
 void Router::Impl::on_cancel(const LinkPtr& from, std::uint64_t call) {

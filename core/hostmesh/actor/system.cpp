@@ -92,6 +92,9 @@ void SystemCore::close() {
   }
   for (const auto& [id, proc] : dropped) proc->core()->close();  // wakes whoever waits at a port of a client
   workers.stop();
+  for (const auto& [id, proc] : dropped) {
+    for (const auto& cell : proc->core()->cells()) cell->shut_down();
+  }
 }
 
 std::shared_ptr<ProcCore> SystemCore::find_proc(const ProcId& id) const {

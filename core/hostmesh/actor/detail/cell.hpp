@@ -61,6 +61,9 @@ struct Cell : std::enable_shared_from_this<Cell> {
   // Takes the token of a call whose handler dropped it without an answer.
   void answer_dropped(std::unique_ptr<ReplyToken::State> token);
 
+  // When the system ends: destroys the actor, unless it is in a turn that nobody can wait for.
+  void shut_down();
+
   // In its turns only.
   std::uint64_t open_port(RawReceiver receiver, bool once);
   Result<ActorId> spawn_child(TypedActor actor, SpawnOptions options);
