@@ -57,6 +57,7 @@ Bytes encode(const T& value) {
 // there.
 template <class T>
 Result<T> decode(ByteView bytes) {
+  static_assert(!std::is_same_v<T, Error>, "a Result<Error> cannot tell the two apart: decode an ErrorInfo");
   Reader reader(bytes);
   T value{};
   if (!read(reader, value)) return reader.error(message_name<T>());
