@@ -57,7 +57,9 @@ TEST_F(Spawn, ExactSignalsArrive) {
 TEST_F(Spawn, ACoreDumpIsReported) {
   SpawnRequest request = shell("ulimit -c unlimited; exec '" HOSTMESH_TEST_HELPER "' segfault");
   request.working_directory = folder_;
-  request.environment.push_back("ASAN_OPTIONS=disable_coredump=0:detect_leaks=0");
+  for (const char* sanitizer : {"ASAN", "TSAN"}) {
+    request.environment.push_back(std::string(sanitizer) + "_OPTIONS=disable_coredump=0");
+  }
   rlimit limit{};
   ::getrlimit(RLIMIT_CORE, &limit);
   std::ifstream pattern_file("/proc/sys/kernel/core_pattern");

@@ -19,6 +19,15 @@
 #include "hostmesh/process/detail/spawn_error.hpp"
 #include "hostmesh/process/detail/vfork_child.hpp"
 
+#if defined(__SANITIZE_THREAD__)
+// The thread sanitizer takes clone() for a fork and changes its own state in the child, which here is the
+// parent's. It does not know this other name of the same function.
+extern "C" int __clone(int (*)(void*), void*, int, void*, ...);
+#define HOSTMESH_CLONE ::__clone
+#else
+#define HOSTMESH_CLONE ::clone
+#endif
+
 namespace hostmesh {
 
 namespace {
@@ -286,8 +295,8 @@ class Launch {
     int clone_error = 0;
     {
       const AllSignalsBlocked blocked;
-      pid = ::clone(detail::run_vfork_child, stack.top(),
-                    CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD, &plan_, &pidfd);
+      pid = HOSTMESH_CLONE(detail::run_vfork_child, stack.top(),
+                           CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD, &plan_, &pidfd);
       clone_error = errno;
     }
     if (pid < 0) return detail::launch_error(request_, "clone", clone_error);
