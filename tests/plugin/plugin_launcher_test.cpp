@@ -169,6 +169,15 @@ TEST_F(ScriptedPlugin, IsKeptWaitingInOrderWhilePaused) {
   EXPECT_EQ(record.status, ExitStatus::exited(4));
 }
 
+TEST_F(ScriptedPlugin, ThatFailedToLaunchIsHeardAlthoughPaused) {
+  bench.on_reactor([&] {
+    bench.launcher->launch(1, {.argv = {"fail:x"}});
+    bench.launcher->pause_output(1);
+  });
+
+  EXPECT_EQ(bench.wait_end(1).error.info().os_error, ENOSPC);
+}
+
 TEST_F(ScriptedPlugin, IsNotHeardOnceItsLauncherBeganToGo) {
   for (LaunchId id = 1; id <= 10; ++id) bench.launch(id, {"launched", "wait", "out:ghost", "exit:0"});
   for (LaunchId id = 1; id <= 10; ++id) bench.wait_launched(id);

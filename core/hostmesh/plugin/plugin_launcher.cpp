@@ -93,8 +93,8 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   Launch* reported(const char* report, LaunchId id);
 
   // To the consumer, or held while it has paused.
-  void emit(LaunchId id, Launch& launch, HostCall event);
-  void emit_end(LaunchId id, Launch& launch, HostCall event);
+  void emit(Launch& launch, HostCall event);
+  void emit_end(Launch& launch, HostCall event);
   void release(LaunchId id);
   void tell(HostCall& event);
 
@@ -161,26 +161,26 @@ void PluginLauncher::State::on(LaunchedReport& report) {
   if (launch == nullptr) return;
   if (launch->phase == Phase::kLaunched) return drop("launched", report.id, "it was already launched");
   launch->phase = Phase::kLaunched;
-  emit(report.id, *launch, std::move(report));
+  emit(*launch, std::move(report));
 }
 
 void PluginLauncher::State::on(OutputReport& report) {
   Launch* launch = reported("output", report.id);
   if (launch == nullptr) return;
   if (launch->phase == Phase::kLaunching) return drop("output", report.id, "it was not launched yet");
-  emit(report.id, *launch, std::move(report));
+  emit(*launch, std::move(report));
 }
 
 void PluginLauncher::State::on(ExitedReport& report) {
   Launch* launch = reported("exited", report.id);
   if (launch == nullptr) return;
-  if (launch->phase == Phase::kLaunched) return emit_end(report.id, *launch, std::move(report));
+  if (launch->phase == Phase::kLaunched) return emit_end(*launch, std::move(report));
   drop("exited", report.id, "it was not launched yet");
   Error error(ErrorInfo{
       .cause = Cause::kPlugin,
       .message = "plugin '" + name() + "' reported the end of a launch that it had not reported as launched",
       .exit_status = report.status.text()});
-  emit_end(report.id, *launch, FailedReport{report.id, std::move(error)});
+  emit_end(*launch, FailedReport{report.id, std::move(error)});
 }
 
 void PluginLauncher::State::on(FailedReport& report) {
@@ -188,10 +188,10 @@ void PluginLauncher::State::on(FailedReport& report) {
     Launch* launch = find(report.id);
     if (launch == nullptr) return;
     if (launch->local) local->signal(report.id, SIGKILL);
-    return emit_end(report.id, *launch, std::move(report));
+    return emit_end(*launch, std::move(report));
   }
   Launch* launch = reported("failed", report.id);
-  if (launch != nullptr) emit_end(report.id, *launch, std::move(report));
+  if (launch != nullptr) emit_end(*launch, std::move(report));
 }
 
 void PluginLauncher::State::on(SpawnLocal& call) {
@@ -204,20 +204,23 @@ void PluginLauncher::State::on(SpawnLocal& call) {
   pause_local(call.id, *launch);
 }
 
-void PluginLauncher::State::emit(LaunchId id, Launch& launch, HostCall event) {
+void PluginLauncher::State::emit(Launch& launch, HostCall event) {
   // Only output waits for the consumer, and what comes behind it.
-  const bool first_may_pass = std::holds_alternative<LaunchedReport>(event) && launch.held.empty();
+  const bool never_started = std::holds_alternative<FailedReport>(event) && launch.phase == Phase::kLaunching;
+  const bool first_may_pass =
+      launch.held.empty() && (std::holds_alternative<LaunchedReport>(event) || never_started);
   if (!first_may_pass && (launch.paused || !launch.held.empty())) {
     launch.held.push_back(std::move(event));
     return;
   }
+  const LaunchId id = std::visit([](const auto& each) { return each.id; }, event);
   if (launch.ended) launches.erase(id);
   tell(event);
 }
 
-void PluginLauncher::State::emit_end(LaunchId id, Launch& launch, HostCall event) {
+void PluginLauncher::State::emit_end(Launch& launch, HostCall event) {
   launch.ended = true;
-  emit(id, launch, std::move(event));
+  emit(launch, std::move(event));
 }
 
 void PluginLauncher::State::release(LaunchId id) {

@@ -14,8 +14,16 @@ constexpr std::string_view kSuffix = ".so";
 
 std::string joined(const std::vector<std::string>& items) {
   std::string text;
-  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
+  for (const std::string& item : items) {
+    if (!text.empty()) text += ", ";
+    text += item;
+  }
   return text;
+}
+
+Error misnamed(const std::filesystem::path& file, const std::string& own) {
+  return Error(Cause::kPlugin, "plugin file " + file.string() + " refused: it calls itself '" + own +
+                                   "', so its file should be lib" + own + ".so");
 }
 
 }  // namespace
@@ -55,8 +63,7 @@ Result<std::shared_ptr<Plugin>> PluginRegistry::find(std::string_view name) {
     if (!plugin) return plugin.error();
     const std::string& own = (*plugin)->description().name;
     if (own != name) {
-      return Error(Cause::kPlugin, "plugin file " + (folder / file).string() + " refused: it calls itself '" +
-                                       own + "', so its file should be lib" + own + ".so");
+      return misnamed(folder / file, own);
     }
     loaded_.emplace(name, *plugin);
     return plugin;
@@ -64,8 +71,8 @@ Result<std::shared_ptr<Plugin>> PluginRegistry::find(std::string_view name) {
   std::vector<std::string> folders;
   for (const auto& folder : search_path_) {
     std::error_code failure;
-    folders.push_back(folder.string() +
-                      (std::filesystem::is_directory(folder, failure) ? "" : " (no such folder)"));
+    folders.push_back(folder.string());
+    if (!std::filesystem::is_directory(folder, failure)) folders.back() += " (no such folder)";
   }
   const auto there = names();
   return Error(Cause::kPlugin, "no plugin is named '" + std::string(name) + "': no " + file + " in " +

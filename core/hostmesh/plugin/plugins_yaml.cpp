@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <map>
@@ -368,7 +369,7 @@ std::filesystem::path installed_plugin_folder() {
 
 std::filesystem::path default_plugins_file() {
   std::error_code failure;
-  const std::filesystem::path here = "plugins.yaml";
+  std::filesystem::path here = "plugins.yaml";
   if (std::filesystem::exists(here, failure)) return here;
   return installation() / "share/hostmesh/plugins.yaml";
 }
