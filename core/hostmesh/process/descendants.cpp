@@ -1,16 +1,17 @@
 #include "hostmesh/process/descendants.hpp"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <string_view>
 
+#include "hostmesh/base/fd.hpp"
 #include "hostmesh/process/detail/proc_children.hpp"
 
 namespace hostmesh {
@@ -19,10 +20,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A process may end between the opening and the reading, which then fails with ESRCH; a file stream would throw.
 std::optional<std::string> contents(const fs::path& file) {
-  std::ifstream in(file);
+  const UniqueFd in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!in) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  std::string text;
+  std::array<char, 4096> chunk;
+  for (;;) {
+    const ssize_t got = ::read(in.get(), chunk.data(), chunk.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::nullopt;
+    if (got == 0) return text;
+    text.append(chunk.data(), static_cast<std::size_t>(got));
+  }
 }
 
 std::optional<pid_t> number(std::string_view text) {
