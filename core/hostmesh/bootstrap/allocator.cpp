@@ -12,6 +12,7 @@
 #include "hostmesh/plugin/plugin.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
 #include "hostmesh/process/spawn.hpp"
+#include "hostmesh/process/sweep.hpp"
 
 namespace hostmesh {
 
@@ -19,6 +20,8 @@ namespace {
 
 // How long the procs of an allocation that nobody holds any more may take to go.
 constexpr Duration kAbandonGrace = std::chrono::seconds(2);
+// How long it may take to kill what a child that died has left behind.
+constexpr Duration kOrphanLimit = std::chrono::seconds(5);
 
 std::filesystem::path running_program() {
   std::error_code failure;
@@ -48,7 +51,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     const auto address = node_.gate.address(spec_.transport);
     if (!address) return address.error();
     gate_address_ = *address;
-    const auto weak = weak_from_this();
+    collects_orphans_ = node_.owns_all_descendants && plugin.description().can(Capability::kSameMachine);
     auto children = Children::make(
         node_.reactor,
         [&](ChildLauncher::Events events) {
@@ -182,8 +185,20 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   void on_stopped(ChildId rank, const StopReason& reason, Children::Events::More) {
+    if (reason.kind != StopReason::Kind::kStopped) collect_orphans();
     publish(ProcStopped{.create_key = created_[rank].create_key, .rank = rank, .reason = reason});
     finish_if_ended();
+  }
+
+  // A child that had no time to clean up below itself leaves that to us: now, because later we might be killed as well.
+  void collect_orphans() {
+    if (!collects_orphans_) return;
+    orphans_ = std::make_unique<Sweep>(node_.reactor, node_.registry, nullptr, Deadline::after(kOrphanLimit),
+                                       [](const std::vector<pid_t>& survivors) {
+                                         for (const pid_t pid : survivors) {
+                                           log::warning("could not be killed " + log::field("pid", std::to_string(pid)));
+                                         }
+                                       });
   }
 
   // One rank that cannot be launched is the end of the allocation: it could never become complete.
@@ -225,6 +240,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   std::unique_ptr<Children> children_;
   std::function<void(const ProcState&)> observer_;
   ProcStateQueue queue_;
+  bool collects_orphans_ = false;
+  std::unique_ptr<Sweep> orphans_;
   bool failed_ = false;
   bool finished_ = false;
 };
@@ -234,9 +251,12 @@ class PluginAlloc final : public Alloc {
   PluginAlloc(Runtime& runtime, std::shared_ptr<Allocation> allocation, bool is_local)
       : runtime_(runtime), allocation_(std::move(allocation)), is_local_(is_local) {}
 
-  // The safety net: whoever lets go of an allocation has it killed.
+  // The safety net: whoever lets go of an allocation has it killed. Its end is on the reactor, where all it holds lives.
   ~PluginAlloc() override {
-    runtime_.run_on_reactor([this] { allocation_->abandon(); });
+    runtime_.run_on_reactor([this] {
+      allocation_->abandon();
+      allocation_.reset();
+    });
   }
 
   std::optional<ProcState> next() override { return value_or_throw(next(Deadline::never())); }
@@ -269,7 +289,7 @@ class PluginAlloc final : public Alloc {
 
  private:
   Runtime& runtime_;
-  const std::shared_ptr<Allocation> allocation_;
+  std::shared_ptr<Allocation> allocation_;
   const bool is_local_;
 };
 

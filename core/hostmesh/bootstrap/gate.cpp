@@ -32,6 +32,7 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
     Incarnation incarnation = 0;
     std::shared_ptr<Link> link;
     bool said_hello = false;
+    bool accepted = false;  // this is the connection that the child is spoken to over; another one says nothing of it
     Hello hello;
     StartProc assigned;
 
@@ -109,6 +110,7 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
       violated("its first message was not Hello");
       return;
     }
+    if (visitor->said_hello && !visitor->accepted) return;
     switch (type_of(bytes)) {
       case MessageType::kHello: {
         const auto hello = unpack<Hello>(bytes);
@@ -120,7 +122,8 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
         }
         visitor->said_hello = true;
         visitor->hello = *hello;
-        if (!guests->children().hello(visitor->child, visitor->incarnation, visitor)) {
+        visitor->accepted = guests->children().hello(visitor->child, visitor->incarnation, visitor);
+        if (!visitor->accepted) {
           visitor->link->close("another connection said Hello first", kFarewell);
         }
         return;
@@ -151,7 +154,7 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
     self->visitors.erase(visitor);
     visitor->link.reset();
     Guests* guests = self->guests_of(visitor->allocation);
-    if (guests == nullptr || !visitor->said_hello) return;
+    if (guests == nullptr || !visitor->accepted) return;
     guests->children().disconnected(visitor->child, visitor->incarnation, reason.text);
   }
 

@@ -43,6 +43,7 @@ Runtime::Runtime(ActorTable actors, RuntimeOptions options)
     impl_->client = std::make_unique<Client>(proc, "client");
     if (impl_->descendants == RuntimeOptions::Descendants::kWholeProcess) {
       impl_->reaper = std::make_unique<AdoptedReaper>(impl_->node.reactor, impl_->node.registry);
+      impl_->node.owns_all_descendants = true;
     }
   });
 }
