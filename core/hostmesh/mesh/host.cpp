@@ -302,12 +302,13 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     if (found == meshes.end()) return done({});
     Mesh& mesh = found->second;
     mesh.waiting_for_end.push_back(std::move(done));
+    if (request.drops_output) release_output(mesh);
     for (const ChildId id : mesh.procs) stop_proc(id, request.grace);
     settle(request.mesh);
   }
 
-  // In a shutdown nobody may be taking output any more, and a command that is held back could not end: what exceeds the
-  // window from here on is dropped.
+  // In a shutdown, and while a spawn is undone, nobody may be taking output any more, and a command that is held back
+  // could not end: what exceeds the window from here on is dropped.
   void release_output(Mesh& mesh) {
     mesh.dropping = true;
     for (const ChildId id : std::exchange(mesh.held_back, {})) children_of(mesh).resume_output(id);

@@ -1,6 +1,7 @@
 // What HostMesh and the ProcMeshes on it share. Private to mesh/.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -54,6 +55,7 @@ struct ProcMesh::Impl : std::enable_shared_from_this<ProcMesh::Impl> {
   std::uint64_t pending = 0;   // ranks that are neither running nor have ended
   std::uint64_t failures = 0;  // ranks that ended before they were running, or failed
   std::uint64_t news = 0;      // counts changes, for idle time
+  std::atomic<bool> is_undone = false;  // its spawn failed: nobody takes its output
   std::vector<PortHandle> ports;
 };
 

@@ -123,6 +123,7 @@ struct StopProcs {
   using Reply = std::vector<ProcChange>;
   std::string mesh;
   std::optional<Duration> grace;  // until TERM becomes KILL; unset: the configured times
+  bool drops_output = false;      // nobody takes it any more: what exceeds the window does not hold the end back
 };
 
 struct GetProcStates {

@@ -141,8 +141,8 @@ std::vector<ProcChange> ProcMesh::stop(std::optional<Duration> grace) {
   }
   Gather<std::vector<ProcChange>> gather(alive.size());
   for (std::size_t i = 0; i < alive.size(); ++i) {
-    client().call_async(alive[i].second.agent(), StopProcs{.mesh = impl_->name, .grace = grace}, deadline,
-                        gather.slot(i));
+    const StopProcs request{.mesh = impl_->name, .grace = grace, .drops_output = impl_->is_undone};
+    client().call_async(alive[i].second.agent(), request, deadline, gather.slot(i));
   }
   const auto answers = gather.wait_all();
   std::vector<std::pair<Rank, Error>> failures;
