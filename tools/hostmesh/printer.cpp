@@ -33,18 +33,16 @@ json::object reason_json(const StopReason& reason) {
   return object;
 }
 
-std::string as_line(const json::object& event) { return json::serialize(event) + "\n"; }
+std::string as_line(const json::object& event) {
+  return json::serialize(event) + "\n";
+}
 
 }  // namespace
 
 Printer::Printer(Format format, Labels labels, std::function<bool()> cancelled, int cancel_fd)
     : format_(format), labels_(labels), cancelled_(std::move(cancelled)), cancel_fd_(cancel_fd) {}
 
-double Printer::now_s() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-}
-
-void Printer::state(const ProcState& state) {
+void Printer::state(const ProcState& state, double t) {
   if (format_ != Format::kJson) return;
   json::object event;
   if (const auto* created = std::get_if<ProcCreated>(&state)) {
@@ -52,12 +50,9 @@ void Printer::state(const ProcState& state) {
     for (std::size_t i = 0; i < created->point.coords().size(); ++i) {
       point[created->point.extent().labels()[i]] = created->point.coords()[i];
     }
-    event = {{"event", "created"},
-             {"rank", created->rank},
-             {"point", std::move(point)},
-             {"create_key", created->create_key.text()},
-             {"pid", created->pid},
-             {"node", created->node}};
+    event = {{"event", "created"},        {"rank", created->rank},
+             {"point", std::move(point)}, {"create_key", created->create_key.text()},
+             {"pid", created->pid},       {"node", created->node}};
   } else if (const auto* running = std::get_if<ProcRunning>(&state)) {
     event = {{"event", "running"},
              {"create_key", running->create_key.text()},
@@ -72,33 +67,37 @@ void Printer::state(const ProcState& state) {
   } else if (const auto* failed = std::get_if<AllocFailed>(&state)) {
     event = {{"event", "failed"}, {"description", failed->error.text()}};
   }
-  event["t"] = now_s();
+  event["t"] = t;
   write(STDOUT_FILENO, as_line(event));
 }
 
-void Printer::proc(const ProcChange& change, const ProcId& id) {
+void Printer::proc(const ProcChange& change, const ProcId& id, double t) {
   if (format_ != Format::kJson) return;
   write(STDOUT_FILENO, as_line({{"event", "proc"},
                                 {"rank", change.rank},
                                 {"proc_id", id.text()},
                                 {"pid", change.pid},
                                 {"status", change.status.text()},
-                                {"t", now_s()}}));
+                                {"t", t}}));
 }
 
-void Printer::output(const ProcOutput& output) {
+void Printer::output(const ProcOutput& output, double t) {
   Splitters& splitters = splitters_[output.rank];
   const auto sink = [&](ProcOutput::What stream) {
     return [this, rank = output.rank, stream](const Line& piece) { line(rank, stream, piece); };
   };
   switch (output.what) {
-    case ProcOutput::What::kStdout: splitters.out.feed(output.bytes, sink(output.what)); break;
-    case ProcOutput::What::kStderr: splitters.err.feed(output.bytes, sink(output.what)); break;
+    case ProcOutput::What::kStdout:
+      splitters.out.feed(output.bytes, sink(output.what));
+      break;
+    case ProcOutput::What::kStderr:
+      splitters.err.feed(output.bytes, sink(output.what));
+      break;
     case ProcOutput::What::kEnd:
       splitters.out.finish(sink(ProcOutput::What::kStdout));
       splitters.err.finish(sink(ProcOutput::What::kStderr));
       splitters_.erase(output.rank);
-      exit(output);
+      exit(output, t);
       break;
   }
 }
@@ -118,7 +117,8 @@ void Printer::line(Rank rank, ProcOutput::What stream, const Line& line) {
   Open& open = open_[fd];
   std::string text;
   const bool goes_on = open.open && open.rank == rank;
-  if (open.open && !goes_on) text += '\n';  // a long line of another rank is broken rather than mixed with this one
+  if (open.open && !goes_on)
+    text += '\n';  // a long line of another rank is broken rather than mixed with this one
   if (!goes_on && labels_ == Labels::kRank) text += "[" + std::to_string(rank) + "] ";
   text += line.text;
   if (!line.continued) text += '\n';
@@ -126,7 +126,7 @@ void Printer::line(Rank rank, ProcOutput::What stream, const Line& line) {
   write(fd, text);
 }
 
-void Printer::exit(const ProcOutput& end) {
+void Printer::exit(const ProcOutput& end, double t) {
   if (format_ != Format::kJson) return;
   json::object event{{"event", "exit"}, {"rank", end.rank}};
   if (!end.reason) {
@@ -134,12 +134,13 @@ void Printer::exit(const ProcOutput& end) {
   } else if (end.reason->signal != 0) {
     event["signal"] = end.reason->signal;
     if (end.reason->core_dumped) event["core_dumped"] = true;
-  } else if (end.reason->kind == StopReason::Kind::kStopped || end.reason->kind == StopReason::Kind::kExited) {
+  } else if (end.reason->kind == StopReason::Kind::kStopped ||
+             end.reason->kind == StopReason::Kind::kExited) {
     event["code"] = end.reason->code;
   } else {
     event["failure"] = valid_utf8(end.reason->text());
   }
-  event["t"] = now_s();
+  event["t"] = t;
   write(STDOUT_FILENO, as_line(event));
 }
 
@@ -156,6 +157,13 @@ void Printer::end(int status, const Times& times) {
   flush();
 }
 
+void Printer::complain(const Error& error) {
+  Open& open = open_[STDERR_FILENO];
+  write(STDERR_FILENO,
+        (std::exchange(open.open, false) ? "\nhostmesh: " : "hostmesh: ") + error.text() + "\n");
+  flush();
+}
+
 void Printer::flush() {
   for (auto& [fd, buffer] : buffers_) write_all(fd, std::exchange(buffer, {}));
 }
@@ -167,26 +175,33 @@ void Printer::write(int fd, std::string_view text) {
 }
 
 void Printer::write_all(int fd, std::string_view text) {
-  if (consumer_gone_) return;
+  if (gone_.contains(fd)) return;
   struct stat about {};
   const bool regular = ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
   while (!text.empty()) {
     if (!regular) {
-      pollfd waiting[2]{{.fd = fd, .events = POLLOUT, .revents = 0}, {.fd = cancel_fd_, .events = POLLIN, .revents = 0}};
-      if (::poll(waiting, cancelled_() ? 1 : 2, cancelled_() ? 0 : -1) <= 0 || (waiting[0].revents & POLLOUT) == 0) {
+      pollfd waiting[2]{{.fd = fd, .events = POLLOUT, .revents = 0},
+                        {.fd = cancel_fd_, .events = POLLIN, .revents = 0}};
+      if (::poll(waiting, cancelled_() ? 1 : 2, cancelled_() ? 0 : -1) <= 0 ||
+          (waiting[0].revents & POLLOUT) == 0) {
         if ((waiting[0].revents & (POLLERR | POLLNVAL | POLLHUP)) != 0) {
-          consumer_gone_ = true;
+          gone_.insert(fd);
           return;
         }
         if (cancelled_()) return;  // the reader does not read, and we are told to go
         continue;
       }
     }
-    const ssize_t written = ::write(fd, text.data(), regular ? text.size() : std::min(text.size(), kPipeChunk));
+    const ssize_t written =
+        ::write(fd, text.data(), regular ? text.size() : std::min(text.size(), kPipeChunk));
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno != EINTR && errno != EAGAIN) {
-      consumer_gone_ = true;
+      const int error = errno;
+      gone_.insert(fd);
+      // A reader that goes away says enough by that; a full disk does not.
+      if (error != EPIPE)
+        complain(os_error(Cause::kIo, fd == STDOUT_FILENO ? "write to stdout" : "write to stderr", error));
       return;
     }
   }

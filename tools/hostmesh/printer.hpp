@@ -1,13 +1,15 @@
 // Printer: what a run shows on stdout and stderr, as labelled lines or as JSON events. One thread.
 #pragma once
 
-#include <chrono>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "commands.hpp"
 #include "hostmesh/alloc/proc_state.hpp"
+#include "hostmesh/base/error.hpp"
 #include "hostmesh/mesh/messages.hpp"
 #include "hostmesh/process/lines.hpp"
 
@@ -28,15 +30,18 @@ class Printer {
   // `cancel_fd`, which becomes readable then.
   Printer(Format format, Labels labels, std::function<bool()> cancelled, int cancel_fd);
 
-  void state(const ProcState& state);
-  void proc(const ProcChange& change, const ProcId& id);
-  void output(const ProcOutput& output);
+  // `t`: when it happened, in seconds since the start of the run; it may be told later.
+  void state(const ProcState& state, double t);
+  void proc(const ProcChange& change, const ProcId& id, double t);
+  void output(const ProcOutput& output, double t);
   void end(int status, const Times& times);
+  // A reason, on stderr in either format, after what was written before it.
+  void complain(const Error& error);
   // What was written so far and has no line end gets one.
   void flush();
 
   // Nobody reads our stdout (or stderr) any more.
-  bool consumer_gone() const { return consumer_gone_; }
+  bool consumer_gone() const { return !gone_.empty(); }
 
  private:
   struct Splitters {
@@ -45,16 +50,14 @@ class Printer {
   };
 
   void line(Rank rank, ProcOutput::What stream, const Line& line);
-  void exit(const ProcOutput& end);
+  void exit(const ProcOutput& end, double t);
   void write(int fd, std::string_view text);
   void write_all(int fd, std::string_view text);
-  double now_s() const;
 
   const Format format_;
   const Labels labels_;
   const std::function<bool()> cancelled_;
   const int cancel_fd_;
-  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::map<Rank, Splitters> splitters_;
   struct Open {
     bool open = false;  // the last piece written had no line end
@@ -62,7 +65,7 @@ class Printer {
   };
   std::map<int, Open> open_;  // by descriptor
   std::map<int, std::string> buffers_;
-  bool consumer_gone_ = false;
+  std::set<int> gone_;  // descriptors that cannot be written to any more
 };
 
 }  // namespace hostmesh::cli
