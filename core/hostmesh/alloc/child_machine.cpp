@@ -27,18 +27,26 @@ namespace hostmesh {
 
 namespace {
 
-std::string within(std::string_view what, Duration limit) { return std::string(what) + " within " + to_string(limit); }
+std::string within(std::string_view what, Duration limit) {
+  return std::string(what) + " within " + to_string(limit);
+}
 
 }  // namespace
 
 std::string_view to_string(ChildPhase phase) {
   switch (phase) {
-    case ChildPhase::kLaunching: return "launch";
-    case ChildPhase::kCreated: return "hello";
-    case ChildPhase::kConnected: return "start";
-    case ChildPhase::kRunning: return "run";
-    case ChildPhase::kStopping: return "stop";
-    case ChildPhase::kStopped: return "stopped";
+    case ChildPhase::kLaunching:
+      return "launch";
+    case ChildPhase::kCreated:
+      return "hello";
+    case ChildPhase::kConnected:
+      return "start";
+    case ChildPhase::kRunning:
+      return "run";
+    case ChildPhase::kStopping:
+      return "stop";
+    case ChildPhase::kStopped:
+      return "stopped";
   }
   return "unknown";
 }
@@ -104,7 +112,9 @@ bool ChildMachine::hello(TimePoint now) {
 void ChildMachine::started(TimePoint now) {
   if (phase_ == ChildPhase::kStopping || ended()) return;
   if (phase_ != ChildPhase::kConnected) {
-    violated(phase_ == ChildPhase::kRunning ? "it said StartedProc twice" : "it said StartedProc before Hello", now);
+    violated(
+        phase_ == ChildPhase::kRunning ? "it said StartedProc twice" : "it said StartedProc before Hello",
+        now);
     return;
   }
   phase_ = ChildPhase::kRunning;
@@ -183,9 +193,9 @@ void ChildMachine::deadline_passed(TimePoint now) {
       return;
     case ChildPhase::kStopping:
       if (step_ == Step::kGraceful) {
-        presume(StopReason::Kind::kWatchdog, disconnect_reason_.empty()
-                                                 ? within("it was told to stop and did not exit", timing_.exit)
-                                                 : within(disconnect_reason_, timing_.exit));
+        presume(StopReason::Kind::kWatchdog,
+                disconnect_reason_.empty() ? within("it was told to stop and did not exit", timing_.exit)
+                                           : within(disconnect_reason_, timing_.exit));
         send_term(now);
       } else if (step_ == Step::kTerm) {
         send_kill(now);
@@ -197,11 +207,14 @@ void ChildMachine::deadline_passed(TimePoint now) {
         end(std::move(reason));
       }
       return;
-    case ChildPhase::kStopped: return;
+    case ChildPhase::kStopped:
+      return;
   }
 }
 
-void ChildMachine::enter_stopping() { phase_ = ChildPhase::kStopping; }
+void ChildMachine::enter_stopping() {
+  phase_ = ChildPhase::kStopping;
+}
 
 void ChildMachine::ask_to_exit(TimePoint now, std::optional<Duration> grace) {
   if (!connected_) {  // it cannot be asked in words

@@ -32,7 +32,8 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
     Incarnation incarnation = 0;
     std::shared_ptr<Link> link;
     bool said_hello = false;
-    bool accepted = false;  // this is the connection that the child is spoken to over; another one says nothing of it
+    bool accepted =
+        false;  // this is the connection that the child is spoken to over; another one says nothing of it
     Hello hello;
     StartProc assigned;
 
@@ -62,7 +63,8 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
 
   Result<Secret> key_of(const PeerClaim& claim) {
     Party* party = party_of(claim.allocation);
-    if (party == nullptr) return Error(Cause::kAuthentication, "no allocation '" + claim.allocation + "' is here");
+    if (party == nullptr)
+      return Error(Cause::kAuthentication, "no allocation '" + claim.allocation + "' is here");
     if (claim.role == Role::kPeer) {
       if (party->peer_secret.empty()) return Error(Cause::kAuthentication, "no other members are let in");
       return key_for(party->peer_secret, claim);
@@ -117,8 +119,8 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
         if (!hello) return violated("a Hello that cannot be read: " + hello.error().text());
         if (visitor->said_hello) return violated("it said Hello twice");
         if (hello->version != kProtocolVersion) {
-          return violated("it speaks version " + std::to_string(hello->version) + " of the protocol, its owner " +
-                          std::to_string(kProtocolVersion));
+          return violated("it speaks version " + std::to_string(hello->version) +
+                          " of the protocol, its owner " + std::to_string(kProtocolVersion));
         }
         visitor->said_hello = true;
         visitor->hello = *hello;
@@ -132,7 +134,8 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
         const auto started = unpack<StartedProc>(bytes);
         if (!started) return violated("a StartedProc that cannot be read: " + started.error().text());
         if (started->proc_id != visitor->assigned.proc_id) {
-          return violated("it started " + started->proc_id.text() + " and not " + visitor->assigned.proc_id.text());
+          return violated("it started " + started->proc_id.text() + " and not " +
+                          visitor->assigned.proc_id.text());
         }
         if (guests->children().phase(visitor->child) == ChildPhase::kConnected) {
           Router& router = self->system.router();
@@ -143,8 +146,12 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
         guests->children().started(visitor->child, visitor->incarnation);
         return;
       }
-      case MessageType::kHeartbeat: guests->children().heard(visitor->child, visitor->incarnation); return;
-      default: violated("a message of an unknown type"); return;
+      case MessageType::kHeartbeat:
+        guests->children().heard(visitor->child, visitor->incarnation);
+        return;
+      default:
+        violated("a message of an unknown type");
+        return;
     }
   }
 
@@ -183,23 +190,23 @@ Result<ChannelAddr> Gate::address(Transport transport) {
   auto& listener = impl_->listeners[transport];
   if (!listener) {
     const std::weak_ptr<Impl> weak = impl_;
-    auto made = Listener::listen(
-        impl_->reactor, ChannelAddr::any(transport),
-        {.identity = kOwnerIdentity,
-         .key_of =
-             [weak](const PeerClaim& claim) -> Result<Secret> {
-           const auto self = weak.lock();
-           if (!self) return Error(Cause::kAuthentication, "nobody is let in any more");
-           return self->key_of(claim);
-         },
-         .on_refused =
-             [](const Error& why, const std::string& who) {
-               log::warning("a peer was turned away " + log::field("who", who) + " " + log::field("why", why.text()));
-             }},
-        impl_->config,
-        [weak](std::shared_ptr<Connection> connection) {
-          if (const auto self = weak.lock()) self->on_connection(std::move(connection));
-        });
+    auto made = Listener::listen(impl_->reactor, ChannelAddr::any(transport),
+                                 {.identity = kOwnerIdentity,
+                                  .key_of = [weak](const PeerClaim& claim) -> Result<Secret> {
+                                    const auto self = weak.lock();
+                                    if (!self)
+                                      return Error(Cause::kAuthentication, "nobody is let in any more");
+                                    return self->key_of(claim);
+                                  },
+                                  .on_refused =
+                                      [](const Error& why, const std::string& who) {
+                                        log::warning("a peer was turned away " + log::field("who", who) +
+                                                     " " + log::field("why", why.text()));
+                                      }},
+                                 impl_->config, [weak](std::shared_ptr<Connection> connection) {
+                                   if (const auto self = weak.lock())
+                                     self->on_connection(std::move(connection));
+                                 });
     if (!made) return made.error().with_phase("listen");
     listener = *std::move(made);
   }
@@ -215,7 +222,8 @@ void Gate::admit(const std::string& allocation, const Secret& secret, Guests& gu
 void Gate::dismiss(const std::string& allocation) {
   impl_->parties.erase(allocation);
   for (const auto& visitor : impl_->visitors) {
-    if (visitor->allocation == allocation && visitor->link) visitor->link->close("the allocation has ended", kFarewell);
+    if (visitor->allocation == allocation && visitor->link)
+      visitor->link->close("the allocation has ended", kFarewell);
   }
 }
 

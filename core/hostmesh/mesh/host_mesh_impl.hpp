@@ -12,7 +12,8 @@
 
 namespace hostmesh {
 
-// The hosts as the client sees them. Shared with what outlives the HostMesh; the allocation itself is not in here.
+// The hosts as the client sees them. Shared with what outlives the HostMesh; the allocation itself is not in
+// here.
 struct HostTable {
   struct Host {
     HostRef ref;
@@ -31,8 +32,8 @@ struct HostTable {
 };
 
 struct ProcMesh::Impl : std::enable_shared_from_this<ProcMesh::Impl> {
-  Impl(std::shared_ptr<HostTable> its_hosts, std::string its_name, Extent its_extent, std::uint64_t its_per_host,
-       ProcOptions its_options);
+  Impl(std::shared_ptr<HostTable> its_hosts, std::string its_name, Extent its_extent,
+       std::uint64_t its_per_host, ProcOptions its_options);
 
   // Reactor thread.
   void apply(const ProcChange& change);
@@ -51,10 +52,10 @@ struct ProcMesh::Impl : std::enable_shared_from_this<ProcMesh::Impl> {
   mutable std::mutex mutex;
   std::condition_variable changed;
   std::vector<ProcChange> procs;
-  std::vector<bool> ended;     // its kEnd has been given out
-  std::uint64_t pending = 0;   // ranks that are neither running nor have ended
-  std::uint64_t failures = 0;  // ranks that ended before they were running, or failed
-  std::uint64_t news = 0;      // counts changes, for idle time
+  std::vector<bool> ended;              // its kEnd has been given out
+  std::uint64_t pending = 0;            // ranks that are neither running nor have ended
+  std::uint64_t failures = 0;           // ranks that ended before they were running, or failed
+  std::uint64_t news = 0;               // counts changes, for idle time
   std::atomic<bool> is_undone = false;  // its spawn failed: nobody takes its output
   std::vector<PortHandle> ports;
 };

@@ -20,7 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A process may end between the opening and the reading, which then fails with ESRCH; a file stream would throw.
+// A process may end between the opening and the reading, which then fails with ESRCH; a file stream would
+// throw.
 std::optional<std::string> contents(const fs::path& file) {
   const UniqueFd in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!in) return std::nullopt;
