@@ -149,6 +149,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                  {bootstrap::kEnvIndex, std::to_string(rank)},
                  {bootstrap::kEnvMode, bootstrap::kModeStdin},
                  {bootstrap::kEnvTraceId, trace == spec_.constraints.end() ? "" : trace->second},
+                 {bootstrap::kEnvAllocation, uuid_},
                  {bootstrap::kEnvProcessName, "host rank:" + std::to_string(rank) + " @" + uuid_}}),
             .working_directory = command_.working_directory,
             .stdin_payload = bootstrap::pack_payload(payload),
@@ -183,6 +184,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
 
   void on_stopped(ChildId rank, const StopReason& reason, Children::Events::More) {
     publish(ProcStopped{.create_key = created_[rank].create_key, .rank = rank, .reason = reason});
+    // One that exits by itself has cleaned up; one that was killed leaves what it had started to us.
+    if (reason.signal != 0) node_.orphans.sweep(uuid_);
     finish_if_ended();
   }
 
