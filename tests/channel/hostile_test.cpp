@@ -342,7 +342,9 @@ TEST(HostileUser, AnotherUsersProcessIsTurnedAwayOnUnixSockets) {
 
   PeerProcess peer(server.addr(), "65534");
 
+  // The refusal is final for it: it exits long before its own bound.
   EXPECT_NE(peer.wait(), 0);
+  EXPECT_EQ(server.refusals().get().size(), 1U);
   ASSERT_TRUE(server.refusals().wait([](const auto& all) { return !all.empty(); }));
   const Error error = server.refusals().get()[0];
   EXPECT_EQ(error.cause(), Cause::kAuthentication);
