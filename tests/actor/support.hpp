@@ -139,10 +139,8 @@ inline Links link(Node& from, Node& to, Transport transport = Transport::kUnix) 
 class Gate {
  public:
   void open() {
-    {
-      const std::lock_guard lock(mutex_);
-      open_ = true;
-    }
+    const std::lock_guard lock(mutex_);  // kept for the notice too: who waits may destroy the gate
+    open_ = true;
     changed_.notify_all();
   }
   [[nodiscard]] bool wait() {
@@ -161,10 +159,8 @@ template <class T>
 class Record {
  public:
   void add(T value) {
-    {
-      const std::lock_guard lock(mutex_);
-      values_.push_back(std::move(value));
-    }
+    const std::lock_guard lock(mutex_);
+    values_.push_back(std::move(value));
     changed_.notify_all();
   }
   [[nodiscard]] bool wait(std::size_t count) {
