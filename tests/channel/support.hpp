@@ -71,10 +71,9 @@ class Watched {
  public:
   template <class F>
   void change(F edit) {
-    {
-      const std::scoped_lock lock(mutex_);
-      edit(value_);
-    }
+    // Under the lock, because whoever waited may destroy this next.
+    const std::scoped_lock lock(mutex_);
+    edit(value_);
     changed_.notify_all();
   }
   // False after kHang.
