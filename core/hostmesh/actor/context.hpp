@@ -29,7 +29,6 @@ class Context {
   const ActorId& self() const;
   // Of the message that is being handled; nobody outside a handler.
   const ActorId& sender() const;
-  const std::shared_ptr<detail::ProcCore>& proc_core() const;
   // Valid as long as the actor is.
   Proc& proc();
   // The reactor on which this actor runs. A bug for an actor on the workers.

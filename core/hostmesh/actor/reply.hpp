@@ -17,6 +17,8 @@ namespace hostmesh {
 
 namespace detail {
 
+struct Cell;
+
 // The untyped half. Empty when nobody waits: the message was sent, not called.
 class ReplyToken {
  public:
@@ -31,15 +33,12 @@ class ReplyToken {
   // Each uses the token up; on an empty one they do nothing.
   void answer(Bytes payload);
   void fail(const Error& error);
+  // From here on the answer is this actor's to give: its end is the answer too.
+  void owe(const std::shared_ptr<Cell>& cell);
 
  private:
   std::unique_ptr<State> state_;
 };
-
-template <class R>
-Bytes encode_reply(const R& value) {
-  return wire::encode(value);
-}
 
 // R may be void: the answer says only that it is done.
 template <class R>

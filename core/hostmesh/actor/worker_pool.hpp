@@ -20,6 +20,9 @@ class WorkerPool {
 
   // Any thread. First come, first served. `work` must not throw.
   void submit(std::function<void()> work);
+  // What has not begun is dropped, and all that is submitted later. Work that is under way is waited for, but
+  // not longer than a second: a thread that is stuck in somebody's handler is left behind, with a warning.
+  void stop();
   // The most there will be, and how many run now.
   std::size_t limit() const;
   std::size_t started() const;
