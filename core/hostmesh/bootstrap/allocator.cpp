@@ -43,6 +43,11 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
         created_(spec_.extent.num_ranks()),
         started_(spec_.extent.num_ranks()) {}
 
+  // Before its end only with the whole runtime, on the reactor: then the gate must not ask for it any more.
+  ~Allocation() override {
+    if (children_ && !finished_) node_.gate.dismiss(uuid_);
+  }
+
   // Reactor thread.
   Result<> begin(Plugin& plugin, const OptionValues& options) {
     const auto address = node_.gate.address(spec_.transport);
