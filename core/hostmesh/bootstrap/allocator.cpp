@@ -45,7 +45,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
 
   // Before its end only with the whole runtime, on the reactor: then the gate must not ask for it any more.
   ~Allocation() override {
-    if (children_ && !finished_) node_.gate.dismiss(uuid_);
+    if (children_) node_.gate.dismiss(uuid_);
   }
 
   // Reactor thread.
@@ -190,7 +190,15 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   void on_stopped(ChildId rank, const StopReason& reason, Children::Events::More) {
     publish(ProcStopped{.create_key = created_[rank].create_key, .rank = rank, .reason = reason});
     // One that exits by itself has cleaned up; one that was killed leaves what it had started to us.
-    if (reason.signal != 0) node_.orphans.sweep(uuid_);
+    if (reason.signal != 0) {
+      ++sweeps_;
+      node_.orphans.sweep(uuid_, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self) return;
+        --self->sweeps_;
+        self->finish_if_ended();
+      });
+    }
     finish_if_ended();
   }
 
@@ -206,7 +214,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   void finish_if_ended() {
-    if (!children_ || children_->alive() > 0) return;
+    if (!children_ || children_->alive() > 0 || sweeps_ > 0) return;
     // Not from inside a call of children_, and after the events that it has still to deliver.
     node_.reactor.post([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->finish();
@@ -216,6 +224,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   void finish() {
     if (std::exchange(finished_, true)) return;
     node_.gate.dismiss(uuid_);
+    // Here and not in the destructor, which may run on the thread of whoever held the allocation last.
+    children_.reset();
     queue_.close();
     node_.residents.erase(uuid_);
   }
@@ -235,6 +245,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   ProcStateQueue queue_;
   bool failed_ = false;
   bool finished_ = false;
+  std::uint64_t sweeps_ = 0;  // of what killed procs left behind; the end of the stream comes after them
 };
 
 class PluginAlloc final : public Alloc {
@@ -242,13 +253,23 @@ class PluginAlloc final : public Alloc {
   PluginAlloc(Runtime& runtime, std::shared_ptr<Allocation> allocation, bool is_local)
       : runtime_(runtime), allocation_(std::move(allocation)), is_local_(is_local) {}
 
-  // The safety net: whoever lets go of an allocation has it killed.
+  // The safety net: whoever lets go of an allocation has it killed. Its observer is not called any more afterwards, or, when
+  // it is the observer that let go, after that call.
   ~PluginAlloc() override {
-    runtime_.run_on_reactor([this] { allocation_->abandon(); });
+    if (runtime_.reactor().on_thread()) {
+      runtime_.reactor().post([allocation = allocation_] { allocation->abandon(); });
+    } else {
+      runtime_.run_on_reactor([this] { allocation_->abandon(); });
+    }
   }
 
   std::optional<ProcState> next() override { return value_or_throw(next(Deadline::never())); }
-  Result<std::optional<ProcState>> next(Deadline deadline) override { return allocation_->queue().next(deadline); }
+  Result<std::optional<ProcState>> next(Deadline deadline) override {
+    if (runtime_.reactor().on_thread()) {
+      return Error(Cause::kInternal, "next() of an allocation blocks and was called on the reactor thread");
+    }
+    return allocation_->queue().next(deadline);
+  }
 
   void stop() override {
     runtime_.reactor().post([allocation = allocation_] { allocation->stop(); });

@@ -25,33 +25,35 @@ bool carries(pid_t pid, const std::string& entry) {
 Orphans::Orphans(Reactor& reactor, std::shared_ptr<ChildRegistry> registry)
     : reactor_(reactor), registry_(std::move(registry)) {}
 
-void Orphans::sweep(const std::string& allocation) {
-  asked_.insert(allocation);
+void Orphans::sweep(const std::string& allocation, std::function<void()> done) {
+  asked_[allocation].push_back(std::move(done));
   if (!running_) start();
 }
 
 void Orphans::start() {
+  const auto asked = std::make_shared<Asked>(std::exchange(asked_, {}));
   Sweep::Ours ours;  // empty: every child that nobody here waits for
   if (policy_ == OrphansAre::kMarked) {
-    ours = [registry = registry_, allocations = asked_](pid_t pid) {
+    ours = [registry = registry_, asked](pid_t pid) {
       if (registry->owns(pid)) return false;
-      for (const std::string& allocation : allocations) {
+      for (const auto& [allocation, waiting] : *asked) {
         if (carries(pid, std::string(kEnvAllocation) + "=" + allocation)) return true;
       }
       return false;
     };
   }
-  asked_.clear();
-  running_ = std::make_unique<Sweep>(reactor_, registry_, std::move(ours), Deadline::after(kSweepTimeout),
-                                     [this](const std::vector<pid_t>& survivors) {
-                                       for (const pid_t pid : survivors) {
-                                         log::error("an orphan could not be killed pid=" + std::to_string(pid));
-                                       }
-                                       // Not from inside the sweep's own call.
-                                       reactor_.post([this, done = std::shared_ptr<Sweep>(std::move(running_))] {
-                                         if (!running_ && !asked_.empty()) start();
-                                       });
-                                     });
+  const auto finished = [this, asked](const std::vector<pid_t>& survivors) {
+    for (const pid_t pid : survivors) log::error("an orphan could not be killed pid=" + std::to_string(pid));
+    // Not from inside the sweep's own call.
+    reactor_.post([this, asked, done = std::shared_ptr<Sweep>(std::move(running_))] {
+      if (!running_ && !asked_.empty()) start();
+      for (const auto& [allocation, waiting] : *asked) {
+        for (const auto& tell : waiting) tell();
+      }
+    });
+  };
+  running_ =
+      std::make_unique<Sweep>(reactor_, registry_, std::move(ours), Deadline::after(kSweepTimeout), finished);
 }
 
 }  // namespace hostmesh::bootstrap

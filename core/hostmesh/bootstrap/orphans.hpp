@@ -1,9 +1,11 @@
 // Orphans: what a host that died left behind, and this process, as the subreaper, has been given.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "hostmesh/base/reactor.hpp"
 #include "hostmesh/process/child_registry.hpp"
@@ -26,17 +28,19 @@ class Orphans {
   Orphans(Reactor& reactor, std::shared_ptr<ChildRegistry> registry);
 
   void set_policy(OrphansAre policy) { policy_ = policy; }
-  // Kills the orphans of `allocation` and of what they leave behind in turn, until none is left. One sweep runs at a time;
-  // what is asked for meanwhile is done next.
-  void sweep(const std::string& allocation);
+  // Kills the orphans of `allocation` and of what they leave behind in turn, until none is left, and then calls `done`, never
+  // inside this call. One sweep runs at a time; what is asked for meanwhile is done next. With kMarked, those that had
+  // died by themselves before they were looked at cannot be told from other code's children, and stay zombies.
+  void sweep(const std::string& allocation, std::function<void()> done);
 
  private:
+  using Asked = std::map<std::string, std::vector<std::function<void()>>>;  // by allocation
   void start();
 
   Reactor& reactor_;
   const std::shared_ptr<ChildRegistry> registry_;
   OrphansAre policy_ = OrphansAre::kMarked;
-  std::set<std::string> asked_;
+  Asked asked_;
   std::unique_ptr<Sweep> running_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <deque>
 #include <map>
 #include <utility>
@@ -159,7 +160,9 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
         {"HOSTMESH_MESH", request.host_mesh},
         {"RANK", rank},
         {"WORLD_SIZE", world},
-        {"LOCAL_RANK", std::to_string(local)}};
+        {"LOCAL_RANK", std::to_string(local)},
+        // The mark by which the client finds what is left here should this host be killed.
+        {bootstrap::kEnvAllocation, mark}};
     if (request.proc.kind == ProcTemplate::Kind::kBootstrap) {
       const PeerClaim claim{
           .role = Role::kChild, .allocation = allocation, .rank = id, .incarnation = incarnation, .process = {}};
@@ -271,9 +274,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   void ended(ChildId id, const std::optional<StopReason>& reason, const std::string& failure) {
     const std::string name = procs[id].mesh;
     Mesh& mesh = meshes.at(name);
-    if (mesh.request.proc.kind == ProcTemplate::Kind::kBootstrap) {
-      node.system.router().unbind(ref.named_proc(name_of(procs[id])));
-    }
+    // A proc stays bound to its closed link, so that whoever calls it later is told that it is gone, and why.
     if (mesh.request.output) {
       service_send(*mesh.request.output,
                    ProcOutput{.rank = procs[id].rank,
@@ -379,6 +380,8 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   const HostRef ref;
   const std::string allocation;  // of the procs of this host
   const Secret secret = Secret::random();
+  // Of the allocation that this host belongs to; empty when it was started in another way.
+  const std::string mark = std::getenv(bootstrap::kEnvAllocation) == nullptr ? "" : std::getenv(bootstrap::kEnvAllocation);
   Host* owner = nullptr;
   std::unique_ptr<Children> bootstrapped;
   std::unique_ptr<Children> plain;
