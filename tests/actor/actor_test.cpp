@@ -67,11 +67,12 @@ TEST_F(Actors, OnWorkersRunInParallelWithEachOther) {
 TEST_F(Actors, OnWorkersRunOneTurnAtATime) {
   std::atomic<int> inside{0};
   std::atomic<bool> overlapped{false};
-  const auto actor = value_or_throw(proc_.spawn("one", std::make_unique<Scripted>([&](Context&, std::uint64_t) {
-                                                  if (++inside != 1) overlapped = true;
-                                                  std::this_thread::yield();
-                                                  --inside;
-                                                })));
+  const auto actor =
+      value_or_throw(proc_.spawn("one", std::make_unique<Scripted>([&](Context&, std::uint64_t) {
+                                   if (++inside != 1) overlapped = true;
+                                   std::this_thread::yield();
+                                   --inside;
+                                 })));
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&] {
@@ -88,9 +89,9 @@ TEST_F(Actors, ThatBlockDoNotHoldUpSystemActors) {
   Record<bool> released;
   std::vector<ActorRef<Scripted>> blocked;
   for (int i = 0; i < 6; ++i) {  // more than there are workers
-    blocked.push_back(value_or_throw(
-        proc_.spawn("blocked" + std::to_string(i),
-                    std::make_unique<Scripted>([&](Context&, std::uint64_t) { released.add(release.wait()); }))));
+    blocked.push_back(value_or_throw(proc_.spawn(
+        "blocked" + std::to_string(i),
+        std::make_unique<Scripted>([&](Context&, std::uint64_t) { released.add(release.wait()); }))));
     client_.send(blocked.back(), Do{});
   }
   const auto system = value_or_throw(
@@ -104,10 +105,10 @@ TEST_F(Actors, MayCallOthersFromAWorkerAndBlock) {
   const auto counter = value_or_throw(
       proc_.spawn("counter", std::make_unique<Counter>(5), {.where = Where::kReactor, .owner = {}}));
   Record<std::int64_t> answers;
-  const auto caller = value_or_throw(
-      proc_.spawn("caller", std::make_unique<Scripted>([&](Context&, std::uint64_t) {
-                    answers.add(client_.call(counter, Read{}, soon()));
-                  })));
+  const auto caller =
+      value_or_throw(proc_.spawn("caller", std::make_unique<Scripted>([&](Context&, std::uint64_t) {
+                                   answers.add(client_.call(counter, Read{}, soon()));
+                                 })));
   client_.send(caller, Do{});
   ASSERT_TRUE(answers.wait(1));
   EXPECT_EQ(answers.get().front(), 5);
@@ -132,14 +133,14 @@ TEST_F(Actors, ShareTheirThreadFairly) {
   // One that always has something to do, and one that needs a turn to end it.
   std::atomic<bool> enough{false};
   Gate ended;
-  const auto busy = value_or_throw(
-      proc.spawn("busy", std::make_unique<Scripted>([&](Context& context, std::uint64_t) {
-                   if (enough) {
-                     ended.open();
-                   } else {
-                     context.post_self(Do{});
-                   }
-                 })));
+  const auto busy =
+      value_or_throw(proc.spawn("busy", std::make_unique<Scripted>([&](Context& context, std::uint64_t) {
+                                  if (enough) {
+                                    ended.open();
+                                  } else {
+                                    context.post_self(Do{});
+                                  }
+                                })));
   client.send(busy, Do{});
   const auto other = value_or_throw(
       proc.spawn("other", std::make_unique<Scripted>([&](Context&, std::uint64_t) { enough = true; })));
@@ -149,9 +150,9 @@ TEST_F(Actors, ShareTheirThreadFairly) {
 
 TEST_F(Actors, KnowWhoSent) {
   Record<std::string> senders;
-  const auto actor = value_or_throw(proc_.spawn("knows", std::make_unique<Scripted>([&](Context& context, auto) {
-                                                  senders.add(context.sender().text());
-                                                })));
+  const auto actor = value_or_throw(proc_.spawn(
+      "knows",
+      std::make_unique<Scripted>([&](Context& context, auto) { senders.add(context.sender().text()); })));
   client_.send(actor, Do{});
   ASSERT_TRUE(senders.wait(1));
   EXPECT_EQ(senders.get().front(), client_.id().text());
@@ -160,9 +161,9 @@ TEST_F(Actors, KnowWhoSent) {
 TEST_F(Actors, TakeWorkFromElsewhereInTheirTurns) {
   Record<std::uint64_t> order;
   std::promise<std::function<void(std::function<void()>)>> door;
-  const auto actor = value_or_throw(proc_.spawn("doors", std::make_unique<Scripted>([&](Context& context, auto) {
-                                                  door.set_value(context.in_turn());
-                                                })));
+  const auto actor = value_or_throw(proc_.spawn(
+      "doors",
+      std::make_unique<Scripted>([&](Context& context, auto) { door.set_value(context.in_turn()); })));
   client_.send(actor, Do{});
   const auto in_turn = door.get_future().get();
   in_turn([&] { order.add(1); });
@@ -192,7 +193,8 @@ TEST_F(Actors, HearOfWhatTheySentInVainAndLiveOn) {
   const auto nobody = ActorRef<Counter>::attest(ActorId{proc_.id(), "nobody", 0});
   const auto elsewhere = ActorRef<Counter>::attest(ActorId{ProcId::ranked("elsewhere", 0), "counter", 0});
   for (const auto& to : {nobody, elsewhere}) {
-    const auto actor = value_or_throw(proc_.spawn("hears" + to.id().name, std::make_unique<Hears>(to, heard)));
+    const auto actor =
+        value_or_throw(proc_.spawn("hears" + to.id().name, std::make_unique<Hears>(to, heard)));
     client_.send(actor, Do{});
     client_.send(actor, Do{});
   }

@@ -9,14 +9,17 @@ using namespace test;
 class Calls : public ::testing::TestWithParam<Where> {
  protected:
   ActorRef<Counter> spawn(const std::string& name = "counter") {
-    return value_or_throw(proc_.spawn(name, std::make_unique<Counter>(1), {.where = GetParam(), .owner = {}}));
+    return value_or_throw(
+        proc_.spawn(name, std::make_unique<Counter>(1), {.where = GetParam(), .owner = {}}));
   }
   Node node_{"node"};
   Proc& proc_ = node_.proc(ProcId::ranked("node", 0));
   Client client_{proc_, "client"};
 };
 INSTANTIATE_TEST_SUITE_P(Everywhere, Calls, ::testing::Values(Where::kReactor, Where::kWorkers),
-                         [](const auto& where) { return where.param == Where::kReactor ? "Reactor" : "Workers"; });
+                         [](const auto& where) {
+                           return where.param == Where::kReactor ? "Reactor" : "Workers";
+                         });
 
 TEST_P(Calls, AreAnsweredByTheHandler) {
   const auto counter = spawn();
@@ -27,7 +30,8 @@ TEST_P(Calls, AreAnsweredByTheHandler) {
 TEST_P(Calls, AreAnsweredLater) {
   const auto counter = spawn();
   std::promise<Result<std::string>> answer;
-  client_.call_async(counter, Hold{}, soon(), [&](Result<std::string> result) { answer.set_value(std::move(result)); });
+  client_.call_async(counter, Hold{}, soon(),
+                     [&](Result<std::string> result) { answer.set_value(std::move(result)); });
   EXPECT_EQ(client_.call(counter, Read{}, soon()), 1);
   client_.send(counter, Release{"at last"});
   EXPECT_EQ(answer.get_future().get(), std::string("at last"));
@@ -100,7 +104,8 @@ TEST_P(Calls, ThatCannotBeDecodedAreRefusedAndHarmNobody) {
   std::promise<Result<Bytes>> answer;
   node_.call([&] {
     node_.router().call(PortId{counter.id(), wire::message_port<FailCalled>()}, client_.id(), Bytes{1, 2},
-                        SendClass::kControl, soon(), [&](Result<Bytes> result) { answer.set_value(std::move(result)); });
+                        SendClass::kControl, soon(),
+                        [&](Result<Bytes> result) { answer.set_value(std::move(result)); });
   });
   EXPECT_EQ(cause_of(answer.get_future().get()), Cause::kProtocol);
   EXPECT_EQ(client_.call(counter, Read{}, soon()), 1);
@@ -112,17 +117,17 @@ TEST_P(Calls, OfActorsContinueInTheActorsOwnTurn) {
   Record<std::int64_t> answers;
   std::atomic<int> inside{0};
   std::atomic<bool> overlapped{false};
-  const auto caller = value_or_throw(proc_.spawn(
-      "caller", std::make_unique<Scripted>([&](Context& context, std::uint64_t) {
-        overlapped = overlapped || ++inside != 1;
-        context.call(counter, Read{}, soon(), [&](Result<std::int64_t> result) {
-          overlapped = overlapped || ++inside != 1;
-          answers.add(result.value_or(-1));
-          --inside;
-        });
-        --inside;
-      }),
-      {.where = GetParam(), .owner = {}}));
+  const auto caller =
+      value_or_throw(proc_.spawn("caller", std::make_unique<Scripted>([&](Context& context, std::uint64_t) {
+                                   overlapped = overlapped || ++inside != 1;
+                                   context.call(counter, Read{}, soon(), [&](Result<std::int64_t> result) {
+                                     overlapped = overlapped || ++inside != 1;
+                                     answers.add(result.value_or(-1));
+                                     --inside;
+                                   });
+                                   --inside;
+                                 }),
+                                 {.where = GetParam(), .owner = {}}));
   for (int i = 0; i < 200; ++i) client_.send(caller, Do{});
   ASSERT_TRUE(answers.wait(200));
   EXPECT_FALSE(overlapped);
@@ -163,7 +168,9 @@ TEST_P(ClientTest, ThrowsWhatACallEndsWith) {
   EXPECT_THROW(client_.call(nobody, Read{}, soon()), Error);
 }
 
-TEST_P(ClientTest, NeedsANameOfItsOwn) { EXPECT_THROW(Client(proc_, "client"), Error); }
+TEST_P(ClientTest, NeedsANameOfItsOwn) {
+  EXPECT_THROW(Client(proc_, "client"), Error);
+}
 
 TEST_P(ClientTest, IsWokenWhenTheSystemEnds) {
   auto node = std::make_unique<Node>("ending");

@@ -17,10 +17,10 @@ Envelope sample() {
 }
 
 TEST(Envelope, HasFrozenBytes) {
-  const Bytes expected = {1, 2, 64, 0, 2, 1, 0, 0, 0, 0, 0, 0,                           // tag, kind, ttl, -, call
-                          12, 0, 0, 0, 'w', '[', '1', ']', '.', 'b', '[', '0', ']', '[', '7', ']',  // dest
-                          9, 0, 0, 0, 'w', '[', '2', ']', '.', 'a', '[', '0', ']',                  // sender
-                          9, 8};
+  const Bytes expected = {1,  2, 64, 0, 2,   1,   0,   0,   0,   0,   0,   0,  // tag, kind, ttl, -, call
+                          12, 0, 0,  0, 'w', '[', '1', ']', '.', 'b', '[', '0', ']', '[', '7', ']',  // dest
+                          9,  0, 0,  0, 'w', '[', '2', ']', '.', 'a', '[', '0', ']',                 // sender
+                          9,  8};
   EXPECT_EQ(encode_envelope(sample()), expected);
 }
 
@@ -39,7 +39,8 @@ TEST(Envelope, IsForwardedWithNothingElseChanged) {
   Envelope expected = sample();
   expected.ttl = 63;
   expected.call = 0xfedcba9876543210ULL;
-  EXPECT_EQ(forwarded_envelope(encode_envelope(sample()), 63, 0xfedcba9876543210ULL), encode_envelope(expected));
+  EXPECT_EQ(forwarded_envelope(encode_envelope(sample()), 63, 0xfedcba9876543210ULL),
+            encode_envelope(expected));
 }
 
 TEST(Envelope, TruncatedInItsHeaderIsRefused) {

@@ -27,7 +27,8 @@ TEST(ProcId, TellsWhichKindItIs) {
 }
 
 TEST(ActorId, HasOneTextForEachKind) {
-  EXPECT_EQ((ActorId{ProcId::direct(kAddr, "test"), "testactor", 123}).text(), "tcp:[::1]:1234,test,testactor[123]");
+  EXPECT_EQ((ActorId{ProcId::direct(kAddr, "test"), "testactor", 123}).text(),
+            "tcp:[::1]:1234,test,testactor[123]");
   EXPECT_EQ((ActorId{ProcId::ranked("test", 234), "testactor", 6}).text(), "test[234].testactor[6]");
 }
 
@@ -73,17 +74,37 @@ TEST(Ids, AcceptTheKnownForms) {
 }
 
 TEST(Ids, RefuseEverythingElse) {
-  for (const char* text :
-       {"", "test", "(blah)", "world(1, 2, 3)", "-bar[1]", "foo/bar[1]", "r#true[1]", "test[]", "test[x]", "test[1",
-        "test[-1]", "test[18446744073709551616]", "test[1]x", "unix:@a,", ",name", "nonsense,name", "unix:@a,-bar",
-        "unix:@a,foo/bar", "unix:@a%,x", "unix:@a%2,x", "unix:@a%zz,x", "unix:@a,name,"}) {
+  for (const char* text : {"",
+                           "test",
+                           "(blah)",
+                           "world(1, 2, 3)",
+                           "-bar[1]",
+                           "foo/bar[1]",
+                           "r#true[1]",
+                           "test[]",
+                           "test[x]",
+                           "test[1",
+                           "test[-1]",
+                           "test[18446744073709551616]",
+                           "test[1]x",
+                           "unix:@a,",
+                           ",name",
+                           "nonsense,name",
+                           "unix:@a,-bar",
+                           "unix:@a,foo/bar",
+                           "unix:@a%,x",
+                           "unix:@a%2,x",
+                           "unix:@a%zz,x",
+                           "unix:@a,name,"}) {
     EXPECT_FALSE(ProcId::parse(text)) << text;
   }
-  for (const char* text : {"", "test[1]", "test[1].", "test[1].-bar", "test[1].a[", "test[1].a[]", "test[1].a[1][2]",
-                           "unix:@a,p", "unix:@a,p,", "unix:@a,p,a[1]x", "unix:@a,p,a,b", "test.testactor"}) {
+  for (const char* text :
+       {"", "test[1]", "test[1].", "test[1].-bar", "test[1].a[", "test[1].a[]", "test[1].a[1][2]",
+        "unix:@a,p", "unix:@a,p,", "unix:@a,p,a[1]x", "unix:@a,p,a,b", "test.testactor"}) {
     EXPECT_FALSE(ActorId::parse(text)) << text;
   }
-  for (const char* text : {"", "test[1].a", "test[1].a[1]", "test[1].a[1][2][3]", "test[1].a[1][<x>]", ">]", "[1<"}) {
+  for (const char* text :
+       {"", "test[1].a", "test[1].a[1]", "test[1].a[1][2][3]", "test[1].a[1][<x>]", ">]", "[1<"}) {
     EXPECT_FALSE(PortId::parse(text)) << text;
   }
 }

@@ -26,7 +26,9 @@ class Life : public ::testing::TestWithParam<Where> {
   Client client_{proc_, "client"};
 };
 INSTANTIATE_TEST_SUITE_P(Everywhere, Life, ::testing::Values(Where::kReactor, Where::kWorkers),
-                         [](const auto& where) { return where.param == Where::kReactor ? "Reactor" : "Workers"; });
+                         [](const auto& where) {
+                           return where.param == Where::kReactor ? "Reactor" : "Workers";
+                         });
 
 TEST_P(Life, ANameInUseIsRefused) {
   const auto first = counter("same");
@@ -85,11 +87,11 @@ TEST_P(Life, AnythingThrownFromAnywhereCounts) {
 
 TEST_P(Life, StoppingHandlesWhatIsQueuedFirst) {
   Record<std::uint64_t> handled;
-  const auto actor = value_or_throw(proc_.spawn(
-      "drains",
-      std::make_unique<Scripted>([&](Context&, std::uint64_t which) { handled.add(which); },
-                                 [&] { handled.add(1000); }),
-      here()));
+  const auto actor = value_or_throw(
+      proc_.spawn("drains",
+                  std::make_unique<Scripted>([&](Context&, std::uint64_t which) { handled.add(which); },
+                                             [&] { handled.add(1000); }),
+                  here()));
   for (std::uint64_t i = 0; i < 100; ++i) client_.send(actor, Do{i});
   node_.call([] {});
   ASSERT_TRUE(stop(actor.id()));
@@ -117,7 +119,9 @@ TEST_P(Life, StoppingTwiceIsFineAndStoppingNobodyIsNot) {
 
 TEST_P(Life, ChildrenStopBeforeTheirParent) {
   Record<std::string> order;
-  const auto note = [&order](std::string what) { return [&order, what = std::move(what)] { order.add(what); }; };
+  const auto note = [&order](std::string what) {
+    return [&order, what = std::move(what)] { order.add(what); };
+  };
   const auto nothing = [](Context&, std::uint64_t) {};
   Record<ActorId> children;
   const auto parent = value_or_throw(proc_.spawn(
@@ -125,15 +129,15 @@ TEST_P(Life, ChildrenStopBeforeTheirParent) {
       std::make_unique<Scripted>(
           [&](Context& context, std::uint64_t) {
             for (int i = 0; i < 2; ++i) {
-              const auto child = context.spawn(
-                  std::make_unique<Scripted>(
-                      [&, nothing](Context& child_context, std::uint64_t) {
-                        const auto grandchild = child_context.spawn(
-                            std::make_unique<Scripted>(nothing, note("grandchild")), here());
-                        children.add(grandchild->id());
-                      },
-                      note("child")),
-                  here());
+              const auto child =
+                  context.spawn(std::make_unique<Scripted>(
+                                    [&, nothing](Context& child_context, std::uint64_t) {
+                                      const auto grandchild = child_context.spawn(
+                                          std::make_unique<Scripted>(nothing, note("grandchild")), here());
+                                      children.add(grandchild->id());
+                                    },
+                                    note("child")),
+                                here());
               children.add(child->id());
               context.send(*child, Do{});
             }
@@ -219,7 +223,8 @@ TEST_P(Life, ChildrenOfAFailedActorAreStopped) {
 TEST_P(Life, AnActorMayStopItself) {
   auto [port, events] = client_.open_port<SupervisionEvent>();
   const auto actor = value_or_throw(proc_.spawn(
-      "quits", std::make_unique<Scripted>([](Context& context, std::uint64_t) { context.stop_self(); }), here(port)));
+      "quits", std::make_unique<Scripted>([](Context& context, std::uint64_t) { context.stop_self(); }),
+      here(port)));
   client_.send(actor, Do{});
   const auto event = events.receive(soon());
   ASSERT_TRUE(event);
@@ -231,10 +236,11 @@ TEST(LifeOnWorkers, AStopThatTakesTooLongNamesWho) {
   Proc& proc = node.proc(ProcId::ranked("node", 0));
   Client client(proc, "client");
   Gate inside, release;
-  const auto actor = value_or_throw(proc.spawn("slow", std::make_unique<Scripted>([&](Context&, std::uint64_t) {
-                                                 inside.open();
-                                                 (void)release.wait();
-                                               })));
+  const auto actor =
+      value_or_throw(proc.spawn("slow", std::make_unique<Scripted>([&](Context&, std::uint64_t) {
+                                  inside.open();
+                                  (void)release.wait();
+                                })));
   client.send(actor, Do{});
   ASSERT_TRUE(inside.wait());
   const auto late = wait_for([&](auto done) { proc.stop_actor(actor.id(), Deadline::after(10ms), done); });

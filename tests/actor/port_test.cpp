@@ -56,8 +56,8 @@ TEST_F(Ports, OfTheLatestValueKeepOnlyThat) {
 
 TEST_F(Ports, WithAHandlerRunItOnTheReactor) {
   Record<bool> on_reactor;
-  auto [port, handle] =
-      client_.open_handler_port<std::int64_t>([&](std::int64_t) { on_reactor.add(node_.reactor().on_thread()); });
+  auto [port, handle] = client_.open_handler_port<std::int64_t>(
+      [&](std::int64_t) { on_reactor.add(node_.reactor().on_thread()); });
   client_.send(port, std::int64_t{1});
   ASSERT_TRUE(on_reactor.wait(1));
   EXPECT_TRUE(on_reactor.get().front());
@@ -65,7 +65,8 @@ TEST_F(Ports, WithAHandlerRunItOnTheReactor) {
 
 TEST_F(Ports, CountWhatComesAfterTheyWereClosed) {
   Record<std::int64_t> values;
-  auto [port, handle] = client_.open_handler_port<std::int64_t>([&](std::int64_t value) { values.add(value); });
+  auto [port, handle] =
+      client_.open_handler_port<std::int64_t>([&](std::int64_t value) { values.add(value); });
   handle.close();
   client_.send(port, std::int64_t{1});
   {
@@ -113,13 +114,14 @@ TEST_F(Ports, OfActorsRunInTheirTurns) {
   Record<std::int64_t> values;
   std::promise<std::pair<PortRef<std::int64_t>, PortRef<std::int64_t>>> opened;
   PortRef<std::int64_t> many;
-  const auto actor = value_or_throw(proc_.spawn(
-      "ports", std::make_unique<Scripted>([&](Context& context, std::uint64_t which) {
-        if (which == 1) return context.close_port(many);
-        many = context.open_port<std::int64_t>([&](std::int64_t value) { values.add(value); });
-        const auto once = context.open_once_port<std::int64_t>([&](std::int64_t value) { values.add(-value); });
-        opened.set_value({many, once});
-      })));
+  const auto actor = value_or_throw(
+      proc_.spawn("ports", std::make_unique<Scripted>([&](Context& context, std::uint64_t which) {
+                    if (which == 1) return context.close_port(many);
+                    many = context.open_port<std::int64_t>([&](std::int64_t value) { values.add(value); });
+                    const auto once =
+                        context.open_once_port<std::int64_t>([&](std::int64_t value) { values.add(-value); });
+                    opened.set_value({many, once});
+                  })));
   client_.send(actor, Do{0});
   const auto [port, once] = opened.get_future().get();
   client_.send(port, std::int64_t{1});

@@ -26,7 +26,9 @@ using namespace std::chrono_literals;
 
 // A bound on a hang, never a measure.
 inline constexpr Duration kHang = 60s;
-inline Deadline soon() { return Deadline::after(kHang); }
+inline Deadline soon() {
+  return Deadline::after(kHang);
+}
 
 // A reactor with a thread, and a system on it.
 class Node {
@@ -34,14 +36,6 @@ class Node {
   explicit Node(std::string name, ActorTable table = {}, Config config = Config())
       : name_(std::move(name)), config_(std::move(config)), thread_([this] { reactor_.run(); }) {
     system_ = std::make_unique<ActorSystem>(reactor_, config_, std::move(table));
-  }
-  ~Node() {
-    call([this] {
-      keep_.clear();
-      system_.reset();
-    });
-    reactor_.post([this] { reactor_.stop(); });
-    thread_.join();
   }
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -60,6 +54,14 @@ class Node {
       }
     });
     return future.get();
+  }
+  ~Node() {
+    call([this] {
+      keep_.clear();
+      system_.reset();
+    });
+    reactor_.post([this] { reactor_.stop(); });
+    thread_.join();
   }
   // Kept until the node ends, and then destroyed on the reactor.
   void keep(std::shared_ptr<void> what) { keep_.push_back(std::move(what)); }
@@ -90,24 +92,26 @@ struct Ends {
 };
 inline Ends connect(Node& from, Node& to, Transport transport = Transport::kUnix) {
   static const Secret secret = Secret::random();
-  const PeerClaim claim{.role = Role::kPeer, .allocation = "alloc", .rank = 0, .incarnation = 0, .process = from.name()};
+  const PeerClaim claim{
+      .role = Role::kPeer, .allocation = "alloc", .rank = 0, .incarnation = 0, .process = from.name()};
   std::promise<std::shared_ptr<Connection>> accepted;
   std::promise<Result<std::shared_ptr<Connection>>> dialled;
   auto listener = to.call([&] {
-    return Listener::listen(to.reactor(), ChannelAddr::any(transport),
-                            {.identity = to.name(),
-                             .key_of = [](const PeerClaim& c) -> Result<Secret> { return key_for(secret, c); },
-                             .on_refused = nullptr},
-                            to.config(),
-                            [&](std::shared_ptr<Connection> connection) { accepted.set_value(std::move(connection)); });
+    return Listener::listen(
+        to.reactor(), ChannelAddr::any(transport),
+        {.identity = to.name(),
+         .key_of = [](const PeerClaim& c) -> Result<Secret> { return key_for(secret, c); },
+         .on_refused = nullptr},
+        to.config(),
+        [&](std::shared_ptr<Connection> connection) { accepted.set_value(std::move(connection)); });
   });
   if (!listener) throw listener.error();
   std::unique_ptr<Dial> dialling;
   from.call([&] {
-    dialling = dial(from.reactor(), (*listener)->addr(),
-                    {.claim = claim, .key = key_for(secret, claim), .deadline = soon(), .expected_server_identity = {}},
-                    from.config(),
-                    [&](Result<std::shared_ptr<Connection>> done) { dialled.set_value(std::move(done)); });
+    dialling = dial(
+        from.reactor(), (*listener)->addr(),
+        {.claim = claim, .key = key_for(secret, claim), .deadline = soon(), .expected_server_identity = {}},
+        from.config(), [&](Result<std::shared_ptr<Connection>> done) { dialled.set_value(std::move(done)); });
   });
   Ends ends{value_or_throw(dialled.get_future().get()), accepted.get_future().get()};
   from.call([&] { dialling.reset(); });
@@ -118,8 +122,11 @@ inline Ends connect(Node& from, Node& to, Transport transport = Transport::kUnix
 struct Links {
   std::shared_ptr<Link> from, to;
 };
-inline std::shared_ptr<Link> add_link(Node& node, std::shared_ptr<Connection>& connection, LinkOptions options) {
-  return node.call([&] { return node.router().add_link(std::move(connection), std::move(options)); });
+inline std::shared_ptr<Link> add_link(Node& node, std::shared_ptr<Connection>& connection,
+                                      LinkOptions options) {
+  auto added = node.call([&] { return node.router().add_link(std::move(connection), std::move(options)); });
+  node.keep(added);
+  return added;
 }
 // `from` knows `to` by its name, and the other way round.
 inline Links link(Node& from, Node& to, Transport transport = Transport::kUnix) {
@@ -132,10 +139,8 @@ inline Links link(Node& from, Node& to, Transport transport = Transport::kUnix) 
 class Gate {
  public:
   void open() {
-    {
-      const std::lock_guard lock(mutex_);
-      open_ = true;
-    }
+    const std::lock_guard lock(mutex_);  // kept for the notice too: who waits may destroy the gate
+    open_ = true;
     changed_.notify_all();
   }
   [[nodiscard]] bool wait() {
@@ -154,10 +159,8 @@ template <class T>
 class Record {
  public:
   void add(T value) {
-    {
-      const std::lock_guard lock(mutex_);
-      values_.push_back(std::move(value));
-    }
+    const std::lock_guard lock(mutex_);
+    values_.push_back(std::move(value));
     changed_.notify_all();
   }
   [[nodiscard]] bool wait(std::size_t count) {
@@ -212,7 +215,9 @@ class Counter : public Actor {
   void handle(Context&, const Add& message) { value_ += message.by; }
   std::int64_t handle(Context&, const Read&) { return value_; }
   void handle(Context&, const Fail& message) { throw std::runtime_error(message.text); }
-  void handle(Context&, const FailCalled& message, Reply<std::int64_t>) { throw std::runtime_error(message.text); }
+  void handle(Context&, const FailCalled& message, Reply<std::int64_t>) {
+    throw std::runtime_error(message.text);
+  }
   void handle(Context&, const Hold&, Reply<std::string> reply) { held_.push_back(std::move(reply)); }
   void handle(Context&, const Release& message) {
     for (auto& reply : held_) reply(message.text);

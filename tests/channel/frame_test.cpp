@@ -22,7 +22,8 @@ Result<std::vector<Got>> read_all(FrameReader& reader, ByteView input) {
     auto next = reader.next(input);
     if (!next) return next.error();
     if (!*next) return all;
-    all.push_back({(*next)->what, (*next)->send_class, Bytes((*next)->payload.begin(), (*next)->payload.end())});
+    all.push_back(
+        {(*next)->what, (*next)->send_class, Bytes((*next)->payload.begin(), (*next)->payload.end())});
   }
 }
 
@@ -75,7 +76,8 @@ TEST(Frames, ArbitraryBudgetsOnBothSidesNeverCorruptMessages) {
     for (int i = 0; i < 30; ++i) {
       const std::size_t sizes[] = {upto(20), upto(2000), upto(700'000), kMaxPayload, kMaxPayload + 1, 0};
       Bytes message(sizes[upto(5)]);
-      for (std::size_t at = 0; at < message.size(); at += 97) message[at] = static_cast<std::uint8_t>(random());
+      for (std::size_t at = 0; at < message.size(); at += 97)
+        message[at] = static_cast<std::uint8_t>(random());
       const std::size_t lane = upto(1);
       pushed[lane].push_back(message);
       writer.push(SendClass(lane), std::move(message));
@@ -162,9 +164,10 @@ TEST(FrameReader, ExactlyTheMaximumIsTakenAndOneMoreIsNot) {
       const auto got = read_all(reader, write_all(writer, [] { return SIZE_MAX; }));
       EXPECT_EQ(got.has_value(), size == maximum) << size;
       const std::string error = got ? "" : got.error().text();
-      EXPECT_EQ(error.find("at most " + std::to_string(std::min(maximum, kMaxPayload))) != std::string::npos ||
-                    error.find("at most " + std::to_string(maximum)) != std::string::npos,
-                size != maximum)
+      EXPECT_EQ(
+          error.find("at most " + std::to_string(std::min(maximum, kMaxPayload))) != std::string::npos ||
+              error.find("at most " + std::to_string(maximum)) != std::string::npos,
+          size != maximum)
           << error;
     }
   }

@@ -16,7 +16,8 @@ ClientHello some_hello() {
 TEST(Handshake, BytesOfTheDiallersHelloAreFixed) {
   Bytes expected{'H', 'M', 'S', 'H', 65, 0, 1, 0, 1, 0, 0xd2, 4, 0, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0};
   expected.insert(expected.end(), 32, 7);
-  for (const int byte : {1, 0, int('a'), 7, 0, int('u'), int('n'), int('i'), int('x'), int(':'), int('@'), int('p')}) {
+  for (const int byte :
+       {1, 0, int('a'), 7, 0, int('u'), int('n'), int('i'), int('x'), int(':'), int('@'), int('p')}) {
     expected.push_back(static_cast<std::uint8_t>(byte));
   }
   EXPECT_EQ(encode(some_hello()), expected);

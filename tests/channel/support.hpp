@@ -1,4 +1,5 @@
-// What the channel tests share: reactors on threads of their own, and a thread-safe record of what a connection said.
+// What the channel tests share: reactors on threads of their own, and a thread-safe record of what a
+// connection said.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -27,8 +28,12 @@ using namespace std::chrono_literals;
 // A bound on a hang, never a measure.
 inline constexpr Duration kHang = 60s;
 
-inline Bytes bytes(std::string_view text) { return Bytes(text.begin(), text.end()); }
-inline std::string text(ByteView view) { return std::string(view.begin(), view.end()); }
+inline Bytes bytes(std::string_view text) {
+  return Bytes(text.begin(), text.end());
+}
+inline std::string text(ByteView view) {
+  return std::string(view.begin(), view.end());
+}
 
 // A reactor with a thread. Whatever lives on it must be destroyed through call() before.
 class Loop {
@@ -114,8 +119,10 @@ class End {
                 [seen = seen_](ByteView message, SendClass send_class) {
                   seen->change([&](Seen& s) { s.messages.emplace_back(send_class, text(message)); });
                 },
-            .on_close = [seen = seen_](
-                            const CloseReason& reason) { seen->change([&](Seen& s) { s.closes.push_back(reason); }); },
+            .on_close =
+                [seen = seen_](const CloseReason& reason) {
+                  seen->change([&](Seen& s) { s.closes.push_back(reason); });
+                },
             .on_drained = [seen = seen_] { seen->change([](Seen& s) { ++s.drained; }); }};
   }
   SendResult send(SendClass send_class, std::string_view what) {
@@ -153,7 +160,8 @@ inline PeerClaim claim_of(Rank rank) {
 // A listener on its loop; the connections that it let in, in order.
 class Server {
  public:
-  Server(Loop& loop, const ChannelAddr& addr, Config config = Config(), ListenOptions options = default_options())
+  Server(Loop& loop, const ChannelAddr& addr, Config config = Config(),
+         ListenOptions options = default_options())
       : loop_(loop) {
     options.on_refused = [refusals = refusals_](const Error& why, const std::string&) {
       refusals->change([&](std::vector<Error>& all) { all.push_back(why); });
@@ -207,7 +215,8 @@ inline DialOptions options_for(const PeerClaim& claim, Duration within = kHang) 
 // A dial under way; get() waits for its result.
 class Dialling {
  public:
-  Dialling(Loop& loop, const ChannelAddr& addr, DialOptions options, const Config& config = Config()) : loop_(loop) {
+  Dialling(Loop& loop, const ChannelAddr& addr, DialOptions options, const Config& config = Config())
+      : loop_(loop) {
     loop_.call([&] {
       dial_ = dial(loop_.reactor(), addr, std::move(options), config,
                    [result = result_](Result<std::shared_ptr<Connection>> done) {
@@ -229,9 +238,7 @@ class Dialling {
     });
     return taken;
   }
-  bool done() {
-    return result_->get().has_value();
-  }
+  bool done() { return result_->get().has_value(); }
 
  private:
   using Outcome = std::optional<Result<std::shared_ptr<Connection>>>;
