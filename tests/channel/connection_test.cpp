@@ -393,6 +393,7 @@ TEST_P(OverEach, AConnectionMayBeDroppedInsideItsOwnMessage) {
   });
 
   EXPECT_TRUE(client->wait_closed());
+  EXPECT_EQ(far_.call([&] { return connection; }), nullptr);
 }
 
 TEST_P(OverEach, APingMakesALivePeerSpeak) {

@@ -156,6 +156,12 @@ void Printer::end(int status, const Times& times) {
   flush();
 }
 
+void Printer::complain(const Error& error) {
+  Open& open = open_[STDERR_FILENO];
+  write(STDERR_FILENO, (std::exchange(open.open, false) ? "\nhostmesh: " : "hostmesh: ") + error.text() + "\n");
+  flush();
+}
+
 void Printer::flush() {
   for (auto& [fd, buffer] : buffers_) write_all(fd, std::exchange(buffer, {}));
 }
@@ -167,7 +173,7 @@ void Printer::write(int fd, std::string_view text) {
 }
 
 void Printer::write_all(int fd, std::string_view text) {
-  if (consumer_gone_) return;
+  if (gone_.contains(fd)) return;
   struct stat about {};
   const bool regular = ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
   while (!text.empty()) {
@@ -175,7 +181,7 @@ void Printer::write_all(int fd, std::string_view text) {
       pollfd waiting[2]{{.fd = fd, .events = POLLOUT, .revents = 0}, {.fd = cancel_fd_, .events = POLLIN, .revents = 0}};
       if (::poll(waiting, cancelled_() ? 1 : 2, cancelled_() ? 0 : -1) <= 0 || (waiting[0].revents & POLLOUT) == 0) {
         if ((waiting[0].revents & (POLLERR | POLLNVAL | POLLHUP)) != 0) {
-          consumer_gone_ = true;
+          gone_.insert(fd);
           return;
         }
         if (cancelled_()) return;  // the reader does not read, and we are told to go
@@ -186,7 +192,10 @@ void Printer::write_all(int fd, std::string_view text) {
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno != EINTR && errno != EAGAIN) {
-      consumer_gone_ = true;
+      const int error = errno;
+      gone_.insert(fd);
+      // A reader that goes away says enough by that; a full disk does not.
+      if (error != EPIPE) complain(os_error(Cause::kIo, fd == STDOUT_FILENO ? "write to stdout" : "write to stderr", error));
       return;
     }
   }

@@ -166,7 +166,7 @@ class Run {
     command.argv = options_.command;
     std::error_code failure;
     command.working_directory = std::filesystem::current_path(failure).string();
-    ProcMesh procs = mesh.spawn(options_.name, per_host,
+    procs_ = mesh.spawn(options_.name, per_host,
                                 {.command = command,
                                  .within = timeout,
                                  .max_idle = timeout,
@@ -175,7 +175,7 @@ class Run {
                                  .cancel = cancel_});
     times_.spawn_s = seconds_between(spawn_start, steady_clock::now());
     const auto run_start = steady_clock::now();
-    const int status = follow(mesh, procs);
+    const int status = follow(mesh, *procs_);
     times_.run_s = seconds_between(run_start, steady_clock::now());
     return status;
   }
@@ -203,6 +203,11 @@ class Run {
       if (!event) {
         printer_.flush();
         give_back_taken(procs);
+        // Before the wait, which may be long: a command that writes no more is stopped all the same.
+        if (printer_.consumer_gone() && !stopping) {
+          if (status == 0) status = 128 + SIGPIPE;
+          stop_all();
+        }
         event = events_.pop();
       }
       if (std::holds_alternative<Interrupt>(*event)) {
@@ -211,7 +216,7 @@ class Run {
         if (signal_ != 0) stop_all();
         continue;
       }
-      tell(*event, &procs);
+      tell(*event);
       if (const auto* output = std::get_if<ProcOutput>(&*event); output && output->what == ProcOutput::What::kEnd) {
         --left;
         const int exit_status = exit_status_of(*output);
@@ -220,10 +225,6 @@ class Run {
           complain(end_error(mesh, procs, *output));
           if (options_.on_failure == OnFailure::kStopAll) stop_all();
         }
-      }
-      if (printer_.consumer_gone() && !stopping) {
-        status = status == 0 ? 128 + SIGPIPE : status;
-        stop_all();
       }
     }
     if (stopper.joinable()) stopper.join();
@@ -250,19 +251,17 @@ class Run {
     return Error(std::move(info));
   }
 
-  void tell(const Event& event, ProcMesh* procs) {
+  void tell(const Event& event) {
     if (const auto* state = std::get_if<ProcState>(&event)) {
       printer_.state(*state);
     } else if (const auto* change = std::get_if<ProcChange>(&event)) {
-      if (procs != nullptr) printer_.proc(*change, procs->proc_id(change->rank));
+      if (procs_) printer_.proc(*change, procs_->proc_id(change->rank));
     } else if (const auto* output = std::get_if<ProcOutput>(&event)) {
       printer_.output(*output);
       if (!output->bytes.empty()) {
         std::uint64_t& taken = taken_[output->rank];
         taken += output->bytes.size();
-        if (taken >= kTakenBatch && procs != nullptr) {
-          procs->output_taken(output->rank, std::exchange(taken, 0));
-        }
+        if (taken >= kTakenBatch && procs_) procs_->output_taken(output->rank, std::exchange(taken, 0));
       }
     }
   }
@@ -274,7 +273,7 @@ class Run {
   }
 
   void drain_events() {
-    while (const auto event = events_.try_pop()) tell(*event, nullptr);
+    while (const auto event = events_.try_pop()) tell(*event);
   }
 
   int did_not_come_up(const Error& error) {
@@ -284,10 +283,7 @@ class Run {
     return kNotComeUpStatus;
   }
 
-  void complain(const Error& error) {
-    printer_.flush();
-    std::fprintf(stderr, "hostmesh: %s\n", error.what());
-  }
+  void complain(const Error& error) { printer_.complain(error); }
 
   // On the signal thread: once, orderly; twice, now.
   void on_signal(int number, int how_often) {
@@ -316,6 +312,7 @@ class Run {
   Signals signals_;
   Printer printer_;
   std::map<Rank, std::uint64_t> taken_;
+  std::optional<ProcMesh> procs_;  // what the last events are about may be over
   Times times_;
 };
 

@@ -43,6 +43,11 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
         created_(spec_.extent.num_ranks()),
         started_(spec_.extent.num_ranks()) {}
 
+  // Before its end only with the whole runtime, on the reactor: then the gate must not ask for it any more.
+  ~Allocation() override {
+    if (children_ && !finished_) node_.gate.dismiss(uuid_);
+  }
+
   // Reactor thread.
   Result<> begin(Plugin& plugin, const OptionValues& options) {
     const auto address = node_.gate.address(spec_.transport);
@@ -149,6 +154,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                  {bootstrap::kEnvIndex, std::to_string(rank)},
                  {bootstrap::kEnvMode, bootstrap::kModeStdin},
                  {bootstrap::kEnvTraceId, trace == spec_.constraints.end() ? "" : trace->second},
+                 {bootstrap::kEnvAllocation, uuid_},
                  {bootstrap::kEnvProcessName, "host rank:" + std::to_string(rank) + " @" + uuid_}}),
             .working_directory = command_.working_directory,
             .stdin_payload = bootstrap::pack_payload(payload),
@@ -183,6 +189,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
 
   void on_stopped(ChildId rank, const StopReason& reason, Children::Events::More) {
     publish(ProcStopped{.create_key = created_[rank].create_key, .rank = rank, .reason = reason});
+    // One that exits by itself has cleaned up; one that was killed leaves what it had started to us.
+    if (reason.signal != 0) node_.orphans.sweep(uuid_);
     finish_if_ended();
   }
 

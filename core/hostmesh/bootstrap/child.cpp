@@ -54,7 +54,8 @@ class Child {
         hooks_(make_hooks(node_)),
         reaper_(node_.reactor, node_.registry),
         lifeline_(io_context_of(node_.reactor), lifeline.release()),
-        signals_(io_context_of(node_.reactor), SIGTERM, SIGINT),
+        // HUP: what the kernel sends to a stopped process, with CONT, when its owner is gone.
+        signals_(io_context_of(node_.reactor), SIGTERM, SIGINT, SIGHUP),
         give_up_(node_.reactor) {}
 
   [[noreturn]] void run() {

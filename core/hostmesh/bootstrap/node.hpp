@@ -13,6 +13,7 @@
 #include "hostmesh/base/config.hpp"
 #include "hostmesh/base/reactor.hpp"
 #include "hostmesh/bootstrap/gate.hpp"
+#include "hostmesh/bootstrap/orphans.hpp"
 #include "hostmesh/process/child_registry.hpp"
 #include "hostmesh/process/launch_thread.hpp"
 
@@ -26,6 +27,7 @@ struct Node {
   Config config;
   ActorSystem system;
   std::shared_ptr<ChildRegistry> registry = std::make_shared<ChildRegistry>();
+  Orphans orphans{reactor, registry};
   LaunchThread launch_thread;
   std::optional<std::uint64_t> usual_nofile;  // what children get back when we raised our own limit
   Gate gate;

@@ -221,6 +221,7 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
                            .message = std::to_string(phases.size() - ready) + " of " + std::to_string(phases.size()) +
                                       " hosts were not ready within " + to_string(options.within) + " (" + text + ")",
                            .rank = first,
+                           .host = first && phases[*first] > Phase::kLaunch ? table->text(*first) : "",
                            .phase = "allocate",
                            .hint = "a longer --timeout, or hostmesh run -v to see how far each host comes"});
   }
@@ -233,7 +234,8 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
   }
 
   void stop_alloc() {
-    alloc->observe(nullptr);
+    // Its failures are known; who watches the allocation is to see its end, too.
+    alloc->observe(options.on_state ? options.on_state : [](const ProcState&) {});
     alloc->kill();
     if (const auto stopped = alloc->stop_and_wait(Deadline::after(stop_limit())); !stopped) {
       log::error(stopped.error().text());
