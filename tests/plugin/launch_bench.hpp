@@ -44,8 +44,8 @@ class LaunchBench {
     launch_thread.reset();
   }
 
-  // Makes the launcher from a plugin, with its defaults for what `options` does not set; the text of the error, or
-  // nothing.
+  // Makes the launcher from a plugin, with its defaults for what `options` does not set; the text of the
+  // error, or nothing.
   std::string open(Plugin& plugin, OptionValues options = {}) {
     for (const OptionDescription& option : plugin.description().options) {
       if (option.default_value) options.emplace(option.key, *option.default_value);

@@ -1,5 +1,5 @@
-// bad_child: a child that does not keep to the bootstrap protocol, in the way that BAD_CHILD says. It speaks through the
-// same channel as a good one, so that everything but the one misdeed is right.
+// bad_child: a child that does not keep to the bootstrap protocol, in the way that BAD_CHILD says. It speaks
+// through the same channel as a good one, so that everything but the one misdeed is right.
 #include <signal.h>
 #include <unistd.h>
 
@@ -54,9 +54,10 @@ class BadChild {
                           config_, [this, &into, then](Result<std::shared_ptr<Connection>> made) {
                             if (!made) leave(4, made.error().what());
                             into = *std::move(made);
-                            into->start({.on_message = [this](ByteView bytes, SendClass) { on_message(bytes); },
-                                         .on_close = [](const CloseReason&) {},
-                                         .on_drained = nullptr});
+                            into->start(
+                                {.on_message = [this](ByteView bytes, SendClass) { on_message(bytes); },
+                                 .on_close = [](const CloseReason&) {},
+                                 .on_drained = nullptr});
                             then();
                           }));
   }
@@ -95,17 +96,21 @@ class BadChild {
   void on_message(ByteView bytes) {
     bytes = bytes.subspan(1);
     switch (type_of(bytes)) {
-      case MessageType::kStartProc: return start(*unpack<StartProc>(bytes));
+      case MessageType::kStartProc:
+        return start(*unpack<StartProc>(bytes));
       case MessageType::kStopAndExit:
-      case MessageType::kExit: ::_exit(0);
-      default: return;  // no heartbeat of ours, ever
+      case MessageType::kExit:
+        ::_exit(0);
+      default:
+        return;  // no heartbeat of ours, ever
     }
   }
 
   void start(const StartProc& asked) {
     if (mode_ == "dies_after_hello") leave(7, "dies after Hello");
     if (mode_ == "hangs_after_hello") return;
-    StartedProc started{.proc_id = asked.proc_id, .agent = {.proc = asked.proc_id, .name = "agent"}, .addr = {}};
+    StartedProc started{
+        .proc_id = asked.proc_id, .agent = {.proc = asked.proc_id, .name = "agent"}, .addr = {}};
     if (mode_ == "wrong_proc") started.proc_id = ProcId::ranked("somebody_else", 3);
     tell(*connection_, started);
     if (mode_ == "dies_when_running") connection_->flush([] { leave(8, "dies when running"); });

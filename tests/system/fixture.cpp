@@ -50,9 +50,10 @@ SystemTest::SystemTest()
   set_environment("HOSTMESH_TEST_MARK", mark_);
   // The leak checker ends a program that is killed or limited with a status of its own.
   set_environment("ASAN_OPTIONS", "detect_leaks=0");
-  write_file("plugins.yaml",
-             "plugin_path: [" + (bin("..") / "lib/hostmesh/plugins").lexically_normal().string() +
-                 "]\ndefault: process\nallocators:\n  process: {plugin: process}\n  other: {plugin: process}\n");
+  write_file(
+      "plugins.yaml",
+      "plugin_path: [" + (bin("..") / "lib/hostmesh/plugins").lexically_normal().string() +
+          "]\ndefault: process\nallocators:\n  process: {plugin: process}\n  other: {plugin: process}\n");
 }
 
 SystemTest::~SystemTest() {

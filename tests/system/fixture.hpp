@@ -18,7 +18,8 @@ class SystemTest : public ::testing::Test {
   // Fails when a process below the test, a descriptor, or a thread is left.
   ~SystemTest() override;
 
-  // What every process below this test carries in its environment; a number, so that it can also be an argument of sleep.
+  // What every process below this test carries in its environment; a number, so that it can also be an
+  // argument of sleep.
   const std::string& mark() const { return mark_; }
   // A command that outlives every test, and is found by its argument when its environment is gone.
   std::string sleep_marked() const { return "sleep 3600." + mark_; }

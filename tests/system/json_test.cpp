@@ -68,7 +68,8 @@ class Json : public SystemTest {
 };
 
 TEST_F(Json, TellsTheWholeStoryInOrder) {
-  Running hostmesh(run_script({"--json", "--extent", "hosts=2", "--per-host", "procs=2"}, "echo hello; echo oh >&2"));
+  Running hostmesh(
+      run_script({"--json", "--extent", "hosts=2", "--per-host", "procs=2"}, "echo hello; echo oh >&2"));
 
   ASSERT_TRUE(hostmesh.finish());
 
@@ -103,7 +104,8 @@ TEST_F(Json, EachEventHasItsFields) {
     const Events chosen = of_kind(events, kind);
     ASSERT_FALSE(chosen.empty()) << kind;
     for (const json::object& event : chosen) {
-      for (const std::string& name : names) EXPECT_TRUE(event.contains(name)) << json::serialize(event) << " " << name;
+      for (const std::string& name : names)
+        EXPECT_TRUE(event.contains(name)) << json::serialize(event) << " " << name;
     }
   }
   const json::object created = of_kind(events, "created").front();
@@ -156,7 +158,9 @@ TEST_F(Json, WhatIsNotUtf8IsReplaced) {
 
   const Events output = of_kind(events_of(hostmesh.out()), "output");
   ASSERT_EQ(output.size(), 3U);
-  EXPECT_EQ(output[0].at("line").as_string(), "a\xEF\xBF\xBD" "b");
+  EXPECT_EQ(output[0].at("line").as_string(),
+            "a\xEF\xBF\xBD"
+            "b");
   EXPECT_EQ(output[1].at("line").as_string(), "\xC3\xA4");
   EXPECT_EQ(output[2].at("line").as_string(), "\xEF\xBF\xBD");
 }

@@ -19,16 +19,17 @@ TEST_F(RunCommand, RunsOnEveryRankAndLabelsEachLine) {
 
 TEST_F(RunCommand, RanksAreRowMajorOverHostsAndThenProcs) {
   const std::string script =
-      "echo $HOSTMESH_RANK $HOSTMESH_WORLD_SIZE $HOSTMESH_HOST_RANK $HOSTMESH_LOCAL_RANK $HOSTMESH_LOCAL_WORLD_SIZE "
+      "echo $HOSTMESH_RANK $HOSTMESH_WORLD_SIZE $HOSTMESH_HOST_RANK $HOSTMESH_LOCAL_RANK "
+      "$HOSTMESH_LOCAL_WORLD_SIZE "
       "$HOSTMESH_POINT $RANK $WORLD_SIZE $LOCAL_RANK";
   Running hostmesh(run_script({"--no-label", "--extent", "hosts=2", "--per-host", "procs=2"}, script));
 
   ASSERT_TRUE(hostmesh.finish());
 
-  EXPECT_EQ(sorted_lines_of(hostmesh.out()), (std::vector<std::string>{"0 4 0 0 2 hosts=0/2,procs=0/2 0 4 0",
-                                                                       "1 4 0 1 2 hosts=0/2,procs=1/2 1 4 1",
-                                                                       "2 4 1 0 2 hosts=1/2,procs=0/2 2 4 0",
-                                                                       "3 4 1 1 2 hosts=1/2,procs=1/2 3 4 1"}));
+  EXPECT_EQ(sorted_lines_of(hostmesh.out()),
+            (std::vector<std::string>{
+                "0 4 0 0 2 hosts=0/2,procs=0/2 0 4 0", "1 4 0 1 2 hosts=0/2,procs=1/2 1 4 1",
+                "2 4 1 0 2 hosts=1/2,procs=0/2 2 4 0", "3 4 1 1 2 hosts=1/2,procs=1/2 3 4 1"}));
 }
 
 TEST_F(RunCommand, SeesTheNameOfItsMeshAndNothingOfTheBootstrap) {
@@ -104,7 +105,9 @@ TEST_F(RunCommand, AnyBytesPassThrough) {
 
   ASSERT_TRUE(hostmesh.finish());
 
-  EXPECT_EQ(hostmesh.out(), std::string("a\xFF\0\xC2" "b\n\x80\n", 8));
+  EXPECT_EQ(hostmesh.out(), std::string("a\xFF\0\xC2"
+                                        "b\n\x80\n",
+                                        8));
 }
 
 TEST_F(RunCommand, MayCloseItsStdoutAndGoOn) {
@@ -137,7 +140,8 @@ TEST_F(RunCommand, ADaemonThatItLeavesBehindIsGoneAtTheEnd) {
 
 // Words are handed on as they are, whatever the parser of our own options would make of them.
 TEST_F(RunCommand, ItsArgumentsArriveAsTheyAre) {
-  const std::vector<std::string> words{"", "[a,b]", "{}", "--json", "-v", "--", "a b", "%%", "[]", "x=1,y=2", "--help"};
+  const std::vector<std::string> words{"",    "[a,b]", "{}", "--json",  "-v",    "--",
+                                       "a b", "%%",    "[]", "x=1,y=2", "--help"};
   std::vector<std::string> command{"printf", "<%s>\n"};
   command.insert(command.end(), words.begin(), words.end());
   Running hostmesh(run({"--no-label"}, command));

@@ -31,7 +31,9 @@ int poll_timeout(Deadline deadline) {
   return static_cast<int>(std::min<std::int64_t>(left, 1'000'000));
 }
 
-UniqueFd open_pidfd(pid_t pid) { return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+UniqueFd open_pidfd(pid_t pid) {
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
 
 struct Pipe {
   UniqueFd read;
@@ -47,7 +49,8 @@ Pipe make_pipe() {
 Pipe make_terminal() {
   int master = -1;
   int slave = -1;
-  if (::openpty(&master, &slave, nullptr, nullptr, nullptr) != 0) ADD_FAILURE() << "no terminal: errno " << errno;
+  if (::openpty(&master, &slave, nullptr, nullptr, nullptr) != 0)
+    ADD_FAILURE() << "no terminal: errno " << errno;
   ::fcntl(master, F_SETFD, FD_CLOEXEC);
   ::fcntl(slave, F_SETFD, FD_CLOEXEC);
   return {UniqueFd(master), UniqueFd(slave)};
@@ -135,7 +138,8 @@ Running::Running(const StartOptions& options) {
   ::sigemptyset(&none);
   ::posix_spawnattr_setsigdefault(&attributes, &all);
   ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  ::posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   const int failed = ::posix_spawnp(&pid_, argv.front().c_str(), &files, &attributes, pointers(argv).data(),
                                     pointers(environment).data());
   ::posix_spawnattr_destroy(&attributes);
@@ -179,9 +183,10 @@ void Running::reap() {
 bool Running::read_until(const std::function<bool()>& goal, Duration within) {
   const Deadline deadline = Deadline::after(within);
   while (!goal()) {
-    std::array<pollfd, 3> waiting{pollfd{.fd = out_pipe_ ? out_pipe_.get() : -1, .events = POLLIN, .revents = 0},
-                                  pollfd{.fd = err_pipe_ ? err_pipe_.get() : -1, .events = POLLIN, .revents = 0},
-                                  pollfd{.fd = ended_ ? -1 : pidfd_.get(), .events = POLLIN, .revents = 0}};
+    std::array<pollfd, 3> waiting{
+        pollfd{.fd = out_pipe_ ? out_pipe_.get() : -1, .events = POLLIN, .revents = 0},
+        pollfd{.fd = err_pipe_ ? err_pipe_.get() : -1, .events = POLLIN, .revents = 0},
+        pollfd{.fd = ended_ ? -1 : pidfd_.get(), .events = POLLIN, .revents = 0}};
     if (ended_ && !out_pipe_ && !err_pipe_) return false;
     if (::poll(waiting.data(), waiting.size(), poll_timeout(deadline)) <= 0) {
       if (deadline.passed()) return false;

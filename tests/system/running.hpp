@@ -1,7 +1,8 @@
-// Running: one program that a test has started, with pipes, in a session of its own, and bounded in every wait.
+// Running: one program that a test has started, with pipes, in a session of its own, and bounded in every
+// wait.
 //
-// A resource: whatever still runs when it is dropped is killed. What lies below it is found by a mark: a random text in
-// the environment, and in the command line of those that throw their environment away.
+// A resource: whatever still runs when it is dropped is killed. What lies below it is found by a mark: a
+// random text in the environment, and in the command line of those that throw their environment away.
 #pragma once
 
 #include <sys/types.h>
@@ -49,8 +50,8 @@ class Running {
   // As a shell would say it: the code, or 128+N.
   int status() const { return status_; }
 
-  // Reads both pipes until `goal`, which is asked after each piece; false when that is not reached before the end or
-  // `within`.
+  // Reads both pipes until `goal`, which is asked after each piece; false when that is not reached before the
+  // end or `within`.
   bool read_until(const std::function<bool()>& goal, Duration within = kHang);
   bool read_until_out(const std::string& text) {
     return read_until([&] { return out_.find(text) != std::string::npos; });

@@ -14,7 +14,9 @@ class Interrupt : public SystemTest {
   // TERM makes it say so and exit with 0.
   static constexpr const char* kOrderly =
       "trap 'echo got TERM; kill $!; exit 0' TERM; sleep 3600 & echo ready; wait";
-  std::string stubborn() const { return "trap '' TERM INT; echo ready; while :; do " + sleep_marked() + "; done"; }
+  std::string stubborn() const {
+    return "trap '' TERM INT; echo ready; while :; do " + sleep_marked() + "; done";
+  }
 
   // With this the configured times are short.
   void make_kills_quick() {

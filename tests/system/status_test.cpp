@@ -15,7 +15,8 @@ class ExitStatus : public SystemTest {
     EXPECT_EQ(hostmesh.status(), 2) << hostmesh.err();
     EXPECT_EQ(hostmesh.out(), "");
     for (const std::string& word : words) {
-      EXPECT_NE(hostmesh.err().find(word), std::string::npos) << "'" << word << "' is not in: " << hostmesh.err();
+      EXPECT_NE(hostmesh.err().find(word), std::string::npos)
+          << "'" << word << "' is not in: " << hostmesh.err();
     }
   }
 
@@ -37,9 +38,9 @@ TEST_F(ExitStatus, IsThatOfTheCommandThatFails) {
 
 TEST_F(ExitStatus, IsThatOfTheFirstThatFailsAlsoWhenTheOthersGoOn) {
   // Rank 1 fails first; the others only when its file is there.
-  const std::string script =
-      "if [ $RANK = 1 ]; then touch " + (folder() / "failed").string() +
-      "; exit 5; fi; while [ ! -e " + (folder() / "failed").string() + " ]; do sleep 0.05; done; sleep 1; exit 6";
+  const std::string script = "if [ $RANK = 1 ]; then touch " + (folder() / "failed").string() +
+                             "; exit 5; fi; while [ ! -e " + (folder() / "failed").string() +
+                             " ]; do sleep 0.05; done; sleep 1; exit 6";
   Running hostmesh(run_script({"--keep-going", "--per-host", "procs=3"}, script));
 
   ASSERT_TRUE(hostmesh.finish());
@@ -72,15 +73,24 @@ TEST_F(ExitStatus, KeepGoingLetsTheOthersFinish) {
   ASSERT_TRUE(hostmesh.finish());
 
   EXPECT_EQ(hostmesh.status(), 9);
-  EXPECT_EQ(sorted_lines_of(hostmesh.out()),
-            (std::vector<std::string>{"[1] finished 1", "[2] finished 2"}));
+  EXPECT_EQ(sorted_lines_of(hostmesh.out()), (std::vector<std::string>{"[1] finished 1", "[2] finished 2"}));
 }
 
-TEST_F(ExitStatus, UnknownOptionIsAUsageError) { expect_usage_error(run({"--bananas"}, {"true"}), {"--bananas"}); }
-TEST_F(ExitStatus, NoCommandIsAUsageError) { expect_usage_error(run({}, {}), {"COMMAND"}); }
-TEST_F(ExitStatus, NoSubcommandIsAUsageError) { expect_usage_error(hostmesh({}), {"subcommand"}); }
-TEST_F(ExitStatus, BadExtentIsAUsageError) { expect_usage_error(run({"--extent", "hosts"}, {"true"}), {"hosts"}); }
-TEST_F(ExitStatus, EmptyExtentIsAUsageError) { expect_usage_error(run({"--extent", "hosts=0"}, {"true"}), {"extent"}); }
+TEST_F(ExitStatus, UnknownOptionIsAUsageError) {
+  expect_usage_error(run({"--bananas"}, {"true"}), {"--bananas"});
+}
+TEST_F(ExitStatus, NoCommandIsAUsageError) {
+  expect_usage_error(run({}, {}), {"COMMAND"});
+}
+TEST_F(ExitStatus, NoSubcommandIsAUsageError) {
+  expect_usage_error(hostmesh({}), {"subcommand"});
+}
+TEST_F(ExitStatus, BadExtentIsAUsageError) {
+  expect_usage_error(run({"--extent", "hosts"}, {"true"}), {"hosts"});
+}
+TEST_F(ExitStatus, EmptyExtentIsAUsageError) {
+  expect_usage_error(run({"--extent", "hosts=0"}, {"true"}), {"extent"});
+}
 TEST_F(ExitStatus, NoProcIsAUsageError) {
   expect_usage_error(run({"--per-host", "procs=0"}, {"true"}), {"--per-host", "procs=0"});
 }
@@ -90,7 +100,9 @@ TEST_F(ExitStatus, OverlapOfLabelsIsAUsageError) {
 TEST_F(ExitStatus, BadDurationIsAUsageError) {
   expect_usage_error(run({"--timeout", "soon"}, {"true"}), {"soon", "500ms"});
 }
-TEST_F(ExitStatus, BadNameIsAUsageError) { expect_usage_error(run({"--name", "a b"}, {"true"}), {"a b"}); }
+TEST_F(ExitStatus, BadNameIsAUsageError) {
+  expect_usage_error(run({"--name", "a b"}, {"true"}), {"a b"});
+}
 
 TEST_F(ExitStatus, UnknownAllocatorNamesTheNearest) {
   expect_usage_error(run({"-a", "proces"}, {"true"}), {"proces", "process", "other"});
@@ -98,11 +110,13 @@ TEST_F(ExitStatus, UnknownAllocatorNamesTheNearest) {
 
 TEST_F(ExitStatus, BadYamlIsNamedWithItsPlace) {
   const auto file = write_file("bad.yaml", "default: process\nallocators:\n  process: {plugni: process}\n");
-  expect_usage_error(hostmesh({"run", "-c", file.string(), "--", "true"}), {"bad.yaml:3:13", "plugni", "plugin"});
+  expect_usage_error(hostmesh({"run", "-c", file.string(), "--", "true"}),
+                     {"bad.yaml:3:13", "plugni", "plugin"});
 }
 
 TEST_F(ExitStatus, MissingConfigurationIsNamed) {
-  expect_usage_error(hostmesh({"run", "-c", "/no/such/plugins.yaml", "--", "true"}), {"/no/such/plugins.yaml", "ENOENT"});
+  expect_usage_error(hostmesh({"run", "-c", "/no/such/plugins.yaml", "--", "true"}),
+                     {"/no/such/plugins.yaml", "ENOENT"});
 }
 
 TEST_F(ExitStatus, HelpIsNoError) {
@@ -136,7 +150,9 @@ TEST_F(ExitStatus, NotExecutableDoesNotComeUp) {
 }
 
 TEST_F(ExitStatus, GarbageIsNoProgram) {
-  const auto file = write_file("garbage", std::string("\x7F" "ELF\x02\x01\x01\0garbage", 15));
+  const auto file = write_file("garbage", std::string("\x7F"
+                                                      "ELF\x02\x01\x01\0garbage",
+                                                      15));
   std::filesystem::permissions(file, std::filesystem::perms::owner_all);
   Running hostmesh(run({}, {file.string()}));
 
@@ -146,14 +162,16 @@ TEST_F(ExitStatus, GarbageIsNoProgram) {
   expect_words(hostmesh.err(), {"rank 0", "(pid ", file.string(), "ENOEXEC"});
 }
 
-// With just enough room for our own arguments and environment there is none for what each rank's has in addition.
+// With just enough room for our own arguments and environment there is none for what each rank's has in
+// addition.
 TEST_F(ExitStatus, AnEnvironmentThatIsTooLargeDoesNotComeUp) {
   constexpr std::size_t kRoom = 262144;  // a quarter of the stack
   StartOptions options = run_script({}, ": " + std::string(60'000, 'x'));
   options.argv.insert(options.argv.begin(), {"prlimit", "--stack=1048576"});
   std::string err;
   int status = 126;
-  for (std::size_t fill = kRoom; err.empty() || err.find("prlimit: failed to execute") != std::string::npos; fill -= 100) {
+  for (std::size_t fill = kRoom; err.empty() || err.find("prlimit: failed to execute") != std::string::npos;
+       fill -= 100) {
     options.environment["FILL_1"] = std::string(fill / 3, 'x');
     options.environment["FILL_2"] = std::string(fill / 3, 'x');
     options.environment["FILL_3"] = std::string(fill / 3, 'x');

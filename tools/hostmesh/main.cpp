@@ -22,8 +22,8 @@ int verbosity_count(int count) {
   return count;
 }
 
-// A caller may have closed 0, 1 or 2. What we open next would take their numbers, and would then be written to as if it
-// were the terminal.
+// A caller may have closed 0, 1 or 2. What we open next would take their numbers, and would then be written
+// to as if it were the terminal.
 void fill_standard_descriptors() {
   for (;;) {
     const int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -40,8 +40,10 @@ int status_of(const hostmesh::Error& error) {
   switch (error.cause()) {
     case hostmesh::Cause::kInvalidArgument:
     case hostmesh::Cause::kConfiguration:
-    case hostmesh::Cause::kPlugin: return kUsageStatus;
-    default: return kNotComeUpStatus;
+    case hostmesh::Cause::kPlugin:
+      return kUsageStatus;
+    default:
+      return kNotComeUpStatus;
   }
 }
 
@@ -53,7 +55,8 @@ int main(int argc, char** argv) {
   char** const arguments_end = argv + argc;
   char** const separator =
       std::find_if(argv, arguments_end, [](const char* word) { return std::string_view(word) == "--"; });
-  const std::vector<std::string> command(separator == arguments_end ? separator : std::next(separator), arguments_end);
+  const std::vector<std::string> command(separator == arguments_end ? separator : std::next(separator),
+                                         arguments_end);
   CLI::App app("hostmesh: bring up processes on machines and keep them honest");
   app.require_subcommand(1);
   app.fallthrough(false);
@@ -67,9 +70,12 @@ int main(int argc, char** argv) {
       app.add_subcommand("run", "allocate hosts, run COMMAND on every rank, stream its output, tear down");
   run_command->add_option("-c,--config", run_options.config,
                           "plugins.yaml (default: ./plugins.yaml, else the installed one)");
-  run_command->add_option("-a,--allocator", run_options.allocator, "which allocator (default: the file's `default:`)");
-  run_command->add_option("--extent", run_options.extent, "the hosts: LABEL=N[,LABEL=N...]")->capture_default_str();
-  run_command->add_option("--per-host", run_options.per_host, "procs on each host: LABEL=N[,...] (default: one)");
+  run_command->add_option("-a,--allocator", run_options.allocator,
+                          "which allocator (default: the file's `default:`)");
+  run_command->add_option("--extent", run_options.extent, "the hosts: LABEL=N[,LABEL=N...]")
+      ->capture_default_str();
+  run_command->add_option("--per-host", run_options.per_host,
+                          "procs on each host: LABEL=N[,...] (default: one)");
   run_command->add_option("--name", run_options.name, "the mesh's name")->capture_default_str();
   run_command->add_option("--timeout", run_options.timeout, "for the mesh to come up")->capture_default_str();
   run_command->add_flag("--keep-going", keep_going, "do not stop everything at the first COMMAND that fails");

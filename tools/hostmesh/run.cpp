@@ -103,12 +103,15 @@ class Run {
   int execute() {
     // All that can be wrong with what was asked is found before anything is started.
     const Extent hosts = value_or_throw(Extent::parse_arguments(options_.extent));
+    if (hosts.num_ranks() == 0)
+      throw Error(Cause::kInvalidArgument, "--extent " + options_.extent + " is no host");
     const Extent per_host =
         options_.per_host.empty() ? Extent() : value_or_throw(Extent::parse_arguments(options_.per_host));
     const Duration timeout = value_or_throw(parse_duration(options_.timeout));
     value_or_throw(Name::reserved(options_.name));
     value_or_throw(hosts.concat(per_host));
-    if (per_host.num_ranks() == 0) throw Error(Cause::kInvalidArgument, "--per-host " + options_.per_host + " is no proc");
+    if (per_host.num_ranks() == 0)
+      throw Error(Cause::kInvalidArgument, "--per-host " + options_.per_host + " is no proc");
 
     Runtime runtime({}, {.descendants = RuntimeOptions::Descendants::kWholeProcess});
     const auto allocator = load_allocator(options_.config, options_.allocator, runtime);
@@ -122,7 +125,8 @@ class Run {
   }
 
  private:
-  int with_allocation(Runtime& runtime, std::unique_ptr<Alloc> alloc, const Extent& per_host, Duration timeout) {
+  int with_allocation(Runtime& runtime, std::unique_ptr<Alloc> alloc, const Extent& per_host,
+                      Duration timeout) {
     const auto allocate_start = steady_clock::now();
     const std::uint64_t total = alloc->extent().num_ranks();
     signals_.set_progress([this, total] {
@@ -130,11 +134,12 @@ class Run {
     });
     std::optional<HostMesh> mesh;
     try {
-      mesh = HostMesh::allocate(runtime, std::move(alloc), options_.name,
-                                {.within = timeout,
-                                 .on_state = [this](const ProcState& state) { events_.push(state); },
-                                 .on_progress = [this](std::uint64_t ready, std::uint64_t) { ready_hosts_ = ready; },
-                                 .cancel = cancel_});
+      mesh = HostMesh::allocate(
+          runtime, std::move(alloc), options_.name,
+          {.within = timeout,
+           .on_state = [this](const ProcState& state) { events_.push(state); },
+           .on_progress = [this](std::uint64_t ready, std::uint64_t) { ready_hosts_ = ready; },
+           .cancel = cancel_});
     } catch (const Error& error) {
       signals_.set_progress(nullptr);
       times_.allocate_s = seconds_between(allocate_start, steady_clock::now());
@@ -167,12 +172,12 @@ class Run {
     std::error_code failure;
     command.working_directory = std::filesystem::current_path(failure).string();
     procs_ = mesh.spawn(options_.name, per_host,
-                                {.command = command,
-                                 .within = timeout,
-                                 .max_idle = timeout,
-                                 .on_output = [this](ProcOutput output) { events_.push(std::move(output)); },
-                                 .on_change = [this](const ProcChange& change) { events_.push(change); },
-                                 .cancel = cancel_});
+                        {.command = command,
+                         .within = timeout,
+                         .max_idle = timeout,
+                         .on_output = [this](ProcOutput output) { events_.push(std::move(output)); },
+                         .on_change = [this](const ProcChange& change) { events_.push(change); },
+                         .cancel = cancel_});
     times_.spawn_s = seconds_between(spawn_start, steady_clock::now());
     const auto run_start = steady_clock::now();
     const int status = follow(mesh, *procs_);
@@ -217,7 +222,8 @@ class Run {
         continue;
       }
       tell(*event);
-      if (const auto* output = std::get_if<ProcOutput>(&*event); output && output->what == ProcOutput::What::kEnd) {
+      if (const auto* output = std::get_if<ProcOutput>(&*event);
+          output && output->what == ProcOutput::What::kEnd) {
         --left;
         const int exit_status = exit_status_of(*output);
         if (exit_status != 0 && status == 0) {
@@ -241,12 +247,13 @@ class Run {
   }
 
   Error end_error(HostMesh& mesh, const ProcMesh& procs, const ProcOutput& end) const {
-    ErrorInfo info{.cause = Cause::kChildExited,
-                   .message = end.reason ? "the command failed" : end.failure,
-                   .rank = end.rank,
-                   .host = mesh.host_text(end.rank / (procs.extent().num_ranks() / mesh.extent().num_ranks())),
-                   .phase = "run",
-                   .command = options_.command.front()};
+    ErrorInfo info{
+        .cause = Cause::kChildExited,
+        .message = end.reason ? "the command failed" : end.failure,
+        .rank = end.rank,
+        .host = mesh.host_text(end.rank / (procs.extent().num_ranks() / mesh.extent().num_ranks())),
+        .phase = "run",
+        .command = options_.command.front()};
     if (end.reason) info.exit_status = end.reason->text();
     return Error(std::move(info));
   }
@@ -318,6 +325,8 @@ class Run {
 
 }  // namespace
 
-int run(const RunOptions& options) { return Run(options).execute(); }
+int run(const RunOptions& options) {
+  return Run(options).execute();
+}
 
 }  // namespace hostmesh::cli

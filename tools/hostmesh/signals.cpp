@@ -18,7 +18,8 @@ namespace {
 constexpr int kWake = SIGUSR2;
 constexpr long kRefresh_ns = 100'000'000;
 
-// A blocked signal is not ignored any more, so what the caller wants ignored (nohup, a shell's background job) is left out.
+// A blocked signal is not ignored any more, so what the caller wants ignored (nohup, a shell's background
+// job) is left out.
 bool is_ignored(int number) {
   struct sigaction action {};
   return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;

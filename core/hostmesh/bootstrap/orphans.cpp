@@ -42,16 +42,17 @@ void Orphans::start() {
     };
   }
   asked_.clear();
-  running_ = std::make_unique<Sweep>(reactor_, registry_, std::move(ours), Deadline::after(kSweepTimeout),
-                                     [this](const std::vector<pid_t>& survivors) {
-                                       for (const pid_t pid : survivors) {
-                                         log::error("an orphan could not be killed pid=" + std::to_string(pid));
-                                       }
-                                       // Not from inside the sweep's own call.
-                                       reactor_.post([this, done = std::shared_ptr<Sweep>(std::move(running_))] {
-                                         if (!running_ && !asked_.empty()) start();
-                                       });
-                                     });
+  running_ =
+      std::make_unique<Sweep>(reactor_, registry_, std::move(ours), Deadline::after(kSweepTimeout),
+                              [this](const std::vector<pid_t>& survivors) {
+                                for (const pid_t pid : survivors) {
+                                  log::error("an orphan could not be killed pid=" + std::to_string(pid));
+                                }
+                                // Not from inside the sweep's own call.
+                                reactor_.post([this, done = std::shared_ptr<Sweep>(std::move(running_))] {
+                                  if (!running_ && !asked_.empty()) start();
+                                });
+                              });
 }
 
 }  // namespace hostmesh::bootstrap

@@ -26,8 +26,8 @@ class Orphans {
   Orphans(Reactor& reactor, std::shared_ptr<ChildRegistry> registry);
 
   void set_policy(OrphansAre policy) { policy_ = policy; }
-  // Kills the orphans of `allocation` and of what they leave behind in turn, until none is left. One sweep runs at a time;
-  // what is asked for meanwhile is done next.
+  // Kills the orphans of `allocation` and of what they leave behind in turn, until none is left. One sweep
+  // runs at a time; what is asked for meanwhile is done next.
   void sweep(const std::string& allocation);
 
  private:
