@@ -27,7 +27,8 @@ class ProcessLauncher : public hostmesh::plugin::CommandLauncher {
         .options = {{.key = "start",
                      .type = OptionType::kString,
                      .default_value = "exec",
-                     .doc = "exec: each child is a new program; fork-server: children are forked from one that has been "
+                     .doc = "exec: each child is a new program; fork-server: children are forked from one "
+                            "that has been "
                             "started, which is several times faster"}},
         .summary = "children of this process, on this machine",
     };

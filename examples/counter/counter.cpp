@@ -37,7 +37,8 @@ void count(const std::string& plugins, const std::string& allocator, const hostm
   auto alloc = hostmesh::load_allocator(plugins, allocator, runtime)->allocate({.extent = {{"hosts", 2}}});
   auto mesh = hostmesh::HostMesh::allocate(runtime, std::move(alloc), "demo");
   // The procs are this very program, which knows what a counter is.
-  auto procs = mesh.spawn("workers", {{"gpus", 2}}, {.bootstrap = hostmesh::BootstrapCommand::this_program()});
+  auto procs =
+      mesh.spawn("workers", {{"gpus", 2}}, {.bootstrap = hostmesh::BootstrapCommand::this_program()});
   auto counters = procs.spawn<Counter>("counter", 1);
   counters.cast(Increment{3});
   for (const auto& [point, value] : counters.call(Read{})) std::cout << point << " " << value << "\n";

@@ -71,7 +71,8 @@ TEST_F(Actors, AMessageFindsItsWayThroughAllOfThem) {
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
   auto counters = workers.spawn<Counter>("counter", 0);
   auto [home, arrived] = client().open_port<std::vector<ActorId>>();
-  const std::vector<ActorId> path{counters.at(3).id(), counters.at(0).id(), counters.at(2).id(), counters.at(1).id()};
+  const std::vector<ActorId> path{counters.at(3).id(), counters.at(0).id(), counters.at(2).id(),
+                                  counters.at(1).id()};
 
   client().send(counters.at(0), Visit{.ahead = path, .seen = {}, .home = home});
 
@@ -82,7 +83,8 @@ TEST_F(Actors, AMessageFindsItsWayThroughAllOfThem) {
   mesh.shutdown();
 }
 
-// --- what can go wrong --------------------------------------------------------------------------------------------
+// --- what can go wrong
+// --------------------------------------------------------------------------------------------
 
 TEST_F(Actors, ATypeThatTheProgramDoesNotKnowIsNamedWithThoseItKnows) {
   HostMesh mesh = hosts({{"hosts", 1}});
@@ -135,11 +137,12 @@ TEST_F(Actors, OneThatThrowsFailsAloneAndItsOwnerHears) {
   auto counters = workers.spawn<Counter>("counter", 1);
   auto [owner, heard] = client().open_port<SupervisionEvent>();
   const auto agent = ActorRef<ProcAgentProtocol>::attest({.proc = workers.proc_id(1), .name = kAgentActor});
-  const ActorId doomed = client().call(
-      agent,
-      SpawnActor{
-          .type = "counter", .name = "doomed", .params = wire::encode(Counter::Parameters(1)), .owner = owner},
-      soon());
+  const ActorId doomed = client().call(agent,
+                                       SpawnActor{.type = "counter",
+                                                  .name = "doomed",
+                                                  .params = wire::encode(Counter::Parameters(1)),
+                                                  .owner = owner},
+                                       soon());
 
   client().send(ActorRef<Counter>::attest(doomed), Throw{"enough"});
 

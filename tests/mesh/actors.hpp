@@ -64,8 +64,8 @@ class Counter : public Actor {
 
   Identity handle(Context&, const WhoAreYou&) {
     Identity identity{.pid = ::getpid(), .parent = ::getppid()};
-    for (const char* name : {"HOSTMESH_RANK", "HOSTMESH_WORLD_SIZE", "HOSTMESH_HOST_RANK", "HOSTMESH_LOCAL_RANK",
-                             "HOSTMESH_LOCAL_WORLD_SIZE", "HOSTMESH_POINT"}) {
+    for (const char* name : {"HOSTMESH_RANK", "HOSTMESH_WORLD_SIZE", "HOSTMESH_HOST_RANK",
+                             "HOSTMESH_LOCAL_RANK", "HOSTMESH_LOCAL_WORLD_SIZE", "HOSTMESH_POINT"}) {
       const char* value = std::getenv(name);
       identity.variables.emplace_back(value == nullptr ? "" : value);
     }

@@ -36,7 +36,8 @@ TEST_F(Allocate, ProgressIsToldUpToTheLast) {
   AllocateOptions options = recorded();
   options.on_progress = [progress](std::uint64_t ready, std::uint64_t) { progress->add(ready); };
 
-  HostMesh mesh = HostMesh::allocate(runtime(), alloc({.extent = {{"hosts", 3}}}), "test", std::move(options));
+  HostMesh mesh =
+      HostMesh::allocate(runtime(), alloc({.extent = {{"hosts", 3}}}), "test", std::move(options));
 
   EXPECT_EQ(progress->items(), (std::vector<std::uint64_t>{1, 2, 3}));
   mesh.shutdown();
@@ -65,7 +66,8 @@ TEST_F(Allocate, WorksOverTcp) {
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
   auto counters = workers.spawn<Counter>("counter", 5);
   auto [home, arrived] = client().open_port<std::vector<ActorId>>();
-  client().send(counters.at(0), Visit{.ahead = {counters.at(3).id(), counters.at(1).id()}, .seen = {}, .home = home});
+  client().send(counters.at(0),
+                Visit{.ahead = {counters.at(3).id(), counters.at(1).id()}, .seen = {}, .home = home});
 
   const auto seen = arrived.receive(soon());
   ASSERT_TRUE(seen) << seen.error().text();
@@ -93,12 +95,14 @@ TEST_F(Allocate, TwoMeshesOfOneRuntimeDoNotMix) {
   other.shutdown();
 }
 
-// --- what can go wrong --------------------------------------------------------------------------------------------
+// --- what can go wrong
+// --------------------------------------------------------------------------------------------
 
 TEST_F(Allocate, AHostThatExitsEarlyIsReportedWithItsLastWords) {
-  auto doomed = alloc({.extent = {{"hosts", 2}}},
-                      shell("if [ $HOSTMESH_BOOTSTRAP_INDEX = 1 ]; then echo 'Traceback (most recent call last):' >&2; "
-                            "echo 'ValueError: no such device' >&2; exit 3; fi; exec \"$0\""));
+  auto doomed =
+      alloc({.extent = {{"hosts", 2}}},
+            shell("if [ $HOSTMESH_BOOTSTRAP_INDEX = 1 ]; then echo 'Traceback (most recent call last):' >&2; "
+                  "echo 'ValueError: no such device' >&2; exit 3; fi; exec \"$0\""));
 
   const Error error =
       error_of([&] { (void)HostMesh::allocate(runtime(), std::move(doomed), "test", recorded()); });
@@ -111,7 +115,8 @@ TEST_F(Allocate, AHostThatExitsEarlyIsReportedWithItsLastWords) {
   EXPECT_EQ(error.info().last_lines,
             (std::vector<std::string>{"Traceback (most recent call last):", "ValueError: no such device"}));
   EXPECT_TRUE(states().wait_until([](const auto& all) {
-    return std::ranges::count_if(all, [](const ProcState& s) { return std::holds_alternative<ProcStopped>(s); }) == 2;
+    return std::ranges::count_if(
+               all, [](const ProcState& s) { return std::holds_alternative<ProcStopped>(s); }) == 2;
   })) << "the end of each host is told, also when the mesh fails";
 }
 
@@ -146,7 +151,8 @@ TEST_F(Allocate, AtTheDeadlineTheMissingRanksAreNamedByPhase) {
       error_of([&] { (void)HostMesh::allocate(runtime(), std::move(silent), "test", std::move(options)); });
 
   EXPECT_EQ(error.cause(), Cause::kTimeout) << error.text();
-  EXPECT_NE(error.text().find("2 of 3 hosts were not ready within 5s (in phase hello: rank 0, 2)"), std::string::npos)
+  EXPECT_NE(error.text().find("2 of 3 hosts were not ready within 5s (in phase hello: rank 0, 2)"),
+            std::string::npos)
       << error.text();
 }
 
@@ -171,7 +177,9 @@ TEST_F(Allocate, ANameThatIsNoIdentifierIsRefused) {
 }
 
 TEST_F(Allocate, ProcsOfOneProcessCannotBeReachedLocallyFromAnother) {
-  const Error error = error_of([&] { (void)alloc({.extent = {{"hosts", 1}}, .transport = Transport::kLocal}); });
+  const Error error = error_of([&] {
+    (void)alloc({.extent = {{"hosts", 1}}, .transport = Transport::kLocal});
+  });
 
   EXPECT_EQ(error.cause(), Cause::kInvalidArgument);
 }

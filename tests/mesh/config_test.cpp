@@ -42,9 +42,9 @@ TEST_F(Configuration, WhatNobodySetsIsNotSent) {
 
 TEST_F(Configuration, TheEnvironmentOfAChildMasksIt) {
   config().set(ConfigLayer::kRuntime, attribute::kTailLogLines, 7);
-  HostMesh mesh =
-      HostMesh::allocate(runtime(), alloc({.extent = {{"hosts", 1}}}, with_variable(BootstrapCommand::stock())), "test",
-                         recorded());
+  HostMesh mesh = HostMesh::allocate(
+      runtime(), alloc({.extent = {{"hosts", 1}}}, with_variable(BootstrapCommand::stock())), "test",
+      recorded());
   ProcMesh plain = procs(mesh, {});
   ProcMesh masked = mesh.spawn("workers", {}, {.bootstrap = with_variable(BootstrapCommand::this_program())});
 

@@ -104,7 +104,8 @@ TEST_F(End, ARuntimeThatEndsFirstOfAllKillsWhatIsLeft) {
 
 TEST_F(End, KillEndsAShutdownThatTakesTooLong) {
   HostMesh mesh = hosts({{"hosts", 1}});
-  ProcMesh stubborn = mesh.spawn("stubborn", {}, {.command = shell("trap '' TERM; while :; do sleep 1; done")});
+  ProcMesh stubborn =
+      mesh.spawn("stubborn", {}, {.command = shell("trap '' TERM; while :; do sleep 1; done")});
   std::thread impatient([&] { mesh.kill(); });
 
   try {

@@ -15,8 +15,9 @@ class Failure : public MeshTest {
   }
   ::testing::AssertionResult ended(Rank rank) {
     return changes_->wait_until([rank](const std::vector<ProcChange>& all) {
-      return std::ranges::any_of(
-          all, [rank](const ProcChange& change) { return change.rank == rank && change.status.is_terminated(); });
+      return std::ranges::any_of(all, [rank](const ProcChange& change) {
+        return change.rank == rank && change.status.is_terminated();
+      });
     });
   }
 
@@ -115,7 +116,8 @@ TEST_F(Failure, InAProgramWithOtherChildrenThoseOfAKilledHostAreCollectedAndNoOt
   const auto record = std::make_shared<Record<ProcState>>();
   HostMesh mesh = HostMesh::allocate(*shared, alloc_on(*shared, {.extent = {{"hosts", 1}}}), "test",
                                      {.on_state = [record](const ProcState& state) { record->add(state); }});
-  ProcMesh commands = mesh.spawn("commands", {{"procs", 2}}, {.command = shell("setsid sleep 61 & sleep 60; true")});
+  ProcMesh commands =
+      mesh.spawn("commands", {{"procs", 2}}, {.command = shell("setsid sleep 61 & sleep 60; true")});
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
   std::vector<std::unique_ptr<Watched>> its_procs;
   for (const ProcMesh& procs : {commands, workers}) {
@@ -130,7 +132,8 @@ TEST_F(Failure, InAProgramWithOtherChildrenThoseOfAKilledHostAreCollectedAndNoOt
   EXPECT_EQ(::waitpid(other, nullptr, 0), other) << "and its end is its owner's to collect";
   // What died before it could be looked at cannot be told from other code's children; but nothing lives.
   for (const Child& child : children_of_this_process()) {
-    EXPECT_EQ(::waitpid(child.pid, nullptr, WNOHANG), child.pid) << "left alive: " << describe_process(child.pid);
+    EXPECT_EQ(::waitpid(child.pid, nullptr, WNOHANG), child.pid)
+        << "left alive: " << describe_process(child.pid);
   }
 }
 
@@ -138,7 +141,8 @@ TEST_F(Failure, SpawningWhereAHostIsGoneFailsAtOnceAndUndoesTheOthers) {
   HostMesh mesh = hosts({{"hosts", 2}});
   ASSERT_EQ(::kill(static_cast<pid_t>(host_pid(1)), SIGKILL), 0);
   ASSERT_TRUE(states().wait_until([](const auto& all) {
-    return std::ranges::any_of(all, [](const ProcState& s) { return std::holds_alternative<ProcStopped>(s); });
+    return std::ranges::any_of(all,
+                               [](const ProcState& s) { return std::holds_alternative<ProcStopped>(s); });
   }));
   ProcOptions options;
   options.max_idle = std::chrono::hours(1);

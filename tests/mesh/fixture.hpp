@@ -1,5 +1,5 @@
-// For tests with real hosts and procs: a Runtime with the stock process allocator, a record of what it was told, and the
-// check that nothing is left.
+// For tests with real hosts and procs: a Runtime with the stock process allocator, a record of what it was
+// told, and the check that nothing is left.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -22,12 +22,14 @@
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/mesh/messages.hpp"
 #include "mesh/actors.hpp"
-#include "support/nothing_left.hpp"
+#include "support/leaks.hpp"
 
 namespace hostmesh::test {
 
 // Bounds what would otherwise hang; nothing is expected to take that long.
-inline Deadline soon() { return Deadline::after(std::chrono::seconds(30)); }
+inline Deadline soon() {
+  return Deadline::after(std::chrono::seconds(30));
+}
 
 // What callbacks were told, for a thread that waits for it.
 template <class T>
@@ -45,7 +47,8 @@ class Record {
   template <class Goal>
   ::testing::AssertionResult wait_until(Goal goal) {
     std::unique_lock lock(mutex_);
-    if (changed_.wait_until(lock, soon().when(), [&] { return goal(items_); })) return ::testing::AssertionSuccess();
+    if (changed_.wait_until(lock, soon().when(), [&] { return goal(items_); }))
+      return ::testing::AssertionSuccess();
     return ::testing::AssertionFailure() << "it did not happen; " << items_.size() << " things did";
   }
 
@@ -58,7 +61,8 @@ class Record {
 // Waits for the end of any process, whoever's child it is.
 class Watched {
  public:
-  explicit Watched(std::int64_t pid) : pid_(pid), pidfd_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
+  explicit Watched(std::int64_t pid)
+      : pid_(pid), pidfd_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
   bool ends() const {
     if (!pidfd_) return true;
     pollfd waiting{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
@@ -108,7 +112,8 @@ class MeshTest : public ::testing::Test {
   MeshTest() {
     std::string folder = (std::filesystem::temp_directory_path() / "test_mesh.XXXXXX").string();
     folder_ = ::mkdtemp(folder.data());
-    std::ofstream(folder_ / "plugins.yaml") << "plugin_path: [" HOSTMESH_TEST_PLUGINS "]\n"
+    std::ofstream(folder_ / "plugins.yaml") << "plugin_path: [" HOSTMESH_TEST_PLUGINS
+                                               "]\n"
                                                "default: process\n"
                                                "allocators:\n  process: {plugin: process}\n";
   }
@@ -127,8 +132,9 @@ class MeshTest : public ::testing::Test {
   Config& config() { return config_; }
   Runtime& runtime() {
     if (!runtime_) {
-      runtime_.emplace(test_actors(), RuntimeOptions{.config = config_,
-                                                     .descendants = RuntimeOptions::Descendants::kWholeProcess});
+      runtime_.emplace(
+          test_actors(),
+          RuntimeOptions{.config = config_, .descendants = RuntimeOptions::Descendants::kWholeProcess});
     }
     return *runtime_;
   }
@@ -137,14 +143,17 @@ class MeshTest : public ::testing::Test {
   std::unique_ptr<Alloc> alloc(AllocSpec spec, BootstrapCommand command = BootstrapCommand::stock()) {
     return alloc_on(runtime(), std::move(spec), std::move(command));
   }
-  std::unique_ptr<Alloc> alloc_on(Runtime& on, AllocSpec spec, BootstrapCommand command = BootstrapCommand::stock()) {
+  std::unique_ptr<Alloc> alloc_on(Runtime& on, AllocSpec spec,
+                                  BootstrapCommand command = BootstrapCommand::stock()) {
     return load_allocator(folder_ / "plugins.yaml", "", on, std::move(command))->allocate(std::move(spec));
   }
   // Options that record in `states`.
   AllocateOptions recorded() {
     return {.on_state = [record = states_](const ProcState& state) { record->add(state); }};
   }
-  HostMesh hosts(AllocSpec spec) { return HostMesh::allocate(runtime(), alloc(std::move(spec)), "test", recorded()); }
+  HostMesh hosts(AllocSpec spec) {
+    return HostMesh::allocate(runtime(), alloc(std::move(spec)), "test", recorded());
+  }
   HostMesh hosts(Extent extent) { return hosts(AllocSpec{.extent = std::move(extent)}); }
 
   ProcMesh procs(HostMesh& mesh, const Extent& per_host, ProcOptions options = {}) {
@@ -168,7 +177,7 @@ class MeshTest : public ::testing::Test {
  private:
   // In shared ownership, because a callback may come as long as the runtime lives.
   const std::shared_ptr<Record<ProcState>> states_ = std::make_shared<Record<ProcState>>();
-  NothingLeft left_;
+  const LeakCheck left_;
   std::filesystem::path folder_;
   Config config_ = Config::from_process_environment();
   std::optional<Runtime> runtime_;

@@ -42,7 +42,8 @@ TEST(ErrorOfRanks, OfSeveralTellsTheFirstInFullAndWhoTheOthersAre) {
 }
 
 TEST(ErrorOfRanks, KeepsAPhaseThatIsKnownBetter) {
-  EXPECT_EQ(error_of_ranks("call", {{0, Error(Cause::kIo, "x").with_phase("launch")}}, 1).info().phase, "launch");
+  EXPECT_EQ(error_of_ranks("call", {{0, Error(Cause::kIo, "x").with_phase("launch")}}, 1).info().phase,
+            "launch");
 }
 
 TEST(Gather, ReturnsTheAnswersInOrderWhateverTheOrderOfTheirArrival) {

@@ -10,7 +10,9 @@ namespace {
 
 constexpr const char* kReplicas = "test:local:1,local:2,local:3,local:4@replica=2/2,host=2/1";
 
-HostMeshRef parsed(std::string_view text) { return value_or_throw(HostMeshRef::parse(text)); }
+HostMeshRef parsed(std::string_view text) {
+  return value_or_throw(HostMeshRef::parse(text));
+}
 
 HostMeshRef mesh_of(std::vector<ChannelAddr> addrs, const Region& region) {
   std::vector<HostRef> hosts;
@@ -71,13 +73,18 @@ TEST(HostMeshRef, WithoutDimensionsItIsOneHost) {
 }
 
 TEST(HostMeshRef, EveryKindOfAddressParsesBack) {
-  const std::vector<ChannelAddr> addrs{
-      value_or_throw(ChannelAddr::tcp("127.0.0.1", 80)), value_or_throw(ChannelAddr::tcp("::1", 8080)),
-      ChannelAddr::unix_abstract("x"),                   ChannelAddr::unix_abstract("a@b,c%d"),
-      ChannelAddr::unix_path("/tmp/a,b"),                ChannelAddr::unix_path("/tmp/100%"),
-      ChannelAddr::unix_path("/tmp/me@here"),            ChannelAddr::unix_path("/tmp/%2C"),
-      ChannelAddr::unix_path("/tmp/one\"quote"),         ChannelAddr::unix_path(" blanks around "),
-      ChannelAddr::unix_path("/tmp/back\\slash"),        ChannelAddr::local(7)};
+  const std::vector<ChannelAddr> addrs{value_or_throw(ChannelAddr::tcp("127.0.0.1", 80)),
+                                       value_or_throw(ChannelAddr::tcp("::1", 8080)),
+                                       ChannelAddr::unix_abstract("x"),
+                                       ChannelAddr::unix_abstract("a@b,c%d"),
+                                       ChannelAddr::unix_path("/tmp/a,b"),
+                                       ChannelAddr::unix_path("/tmp/100%"),
+                                       ChannelAddr::unix_path("/tmp/me@here"),
+                                       ChannelAddr::unix_path("/tmp/%2C"),
+                                       ChannelAddr::unix_path("/tmp/one\"quote"),
+                                       ChannelAddr::unix_path(" blanks around "),
+                                       ChannelAddr::unix_path("/tmp/back\\slash"),
+                                       ChannelAddr::local(7)};
   const HostMeshRef mesh = mesh_of(addrs, Extent{{"hosts", addrs.size()}});
 
   const auto again = HostMeshRef::parse(mesh.text());
@@ -114,18 +121,21 @@ TEST(HostMeshRef, TheWrongNumberOfHostsIsRefusedWithBothNumbers) {
 
 class Garbage : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(HostMeshRef, Garbage,
-                         ::testing::Values("", "m", "local:1@hosts=1/1", ":local:1@hosts=1/1", "m:local:1", "m:@hosts=1/1",
-                                           "m:local:1,@hosts=1/1", "m:local:1,@hosts=2/1", "m:,local:1@hosts=1/1",
-                                           "m:local:x@hosts=1/1", "m:carrier:pigeon@hosts=1/1", "m:local:1@hosts",
-                                           "m:local:1@hosts=1", "m:unix:/a%@hosts=1/1", "m:unix:/a%2@hosts=1/1",
-                                           "m:unix:/a%zz@hosts=1/1", "m:local:1@\"hosts=1/1", "not a name:local:1@",
+                         ::testing::Values("", "m", "local:1@hosts=1/1", ":local:1@hosts=1/1", "m:local:1",
+                                           "m:@hosts=1/1", "m:local:1,@hosts=1/1", "m:local:1,@hosts=2/1",
+                                           "m:,local:1@hosts=1/1", "m:local:x@hosts=1/1",
+                                           "m:carrier:pigeon@hosts=1/1", "m:local:1@hosts",
+                                           "m:local:1@hosts=1", "m:unix:/a%@hosts=1/1",
+                                           "m:unix:/a%2@hosts=1/1", "m:unix:/a%zz@hosts=1/1",
+                                           "m:local:1@\"hosts=1/1", "not a name:local:1@",
                                            "m:local:1@hosts=1/1@"));
 TEST_P(Garbage, IsRefusedAndQuoted) {
   const auto mesh = HostMeshRef::parse(GetParam());
 
   ASSERT_FALSE(mesh) << mesh->text();
   EXPECT_EQ(mesh.error().cause(), Cause::kInvalidArgument);
-  EXPECT_NE(mesh.error().text().find(std::string("'") + GetParam() + "'"), std::string::npos) << mesh.error().text();
+  EXPECT_NE(mesh.error().text().find(std::string("'") + GetParam() + "'"), std::string::npos)
+      << mesh.error().text();
 }
 
 TEST(HostMeshRef, AnyNamesOfSocketsParseBack) {
@@ -137,7 +147,8 @@ TEST(HostMeshRef, AnyNamesOfSocketsParseBack) {
       std::string name;
       const std::size_t length = 1 + random() % 12;
       for (std::size_t c = 0; c < length; ++c) name += static_cast<char>(' ' + random() % 95);
-      addrs.push_back(random() % 2 == 0 ? ChannelAddr::unix_abstract(name) : ChannelAddr::unix_path("/" + name));
+      addrs.push_back(random() % 2 == 0 ? ChannelAddr::unix_abstract(name)
+                                        : ChannelAddr::unix_path("/" + name));
     }
     const HostMeshRef mesh = mesh_of(addrs, Extent{{"hosts", count}});
     const auto again = HostMeshRef::parse(mesh.text());

@@ -40,8 +40,8 @@ TEST_F(Spawn, RanksAreRowMajorOverTheHostsAndThenThePerHostExtent) {
     EXPECT_EQ(point.rank(), rank);
     EXPECT_EQ(identity.parent, host_pid(rank / 6));
     EXPECT_EQ(identity.variables,
-              (std::vector<std::string>{std::to_string(rank), "12", std::to_string(rank / 6), std::to_string(rank % 6),
-                                        "6", point.text()}));
+              (std::vector<std::string>{std::to_string(rank), "12", std::to_string(rank / 6),
+                                        std::to_string(rank % 6), "6", point.text()}));
     EXPECT_EQ(workers.proc_id(rank),
               mesh.ref().hosts()[rank / 6].named_proc(workers.name() + "_" + std::to_string(rank)));
   }
@@ -67,7 +67,8 @@ TEST_F(Spawn, TheStatesAreTheHosts) {
 
   EXPECT_TRUE(all_are(mesh.proc_states(workers), StatusKind::kRunning));
   (void)mesh.stop_proc_mesh(workers);
-  EXPECT_TRUE(all_are(mesh.proc_states(workers), StatusKind::kStopped)) << ranked_text(mesh.proc_states(workers));
+  EXPECT_TRUE(all_are(mesh.proc_states(workers), StatusKind::kStopped))
+      << ranked_text(mesh.proc_states(workers));
   mesh.shutdown();
 }
 
@@ -116,13 +117,15 @@ TEST_F(Spawn, ACopyIsTheSameMesh) {
   mesh.shutdown();
 }
 
-// --- what can go wrong --------------------------------------------------------------------------------------------
+// --- what can go wrong
+// --------------------------------------------------------------------------------------------
 
 TEST_F(Spawn, AProgramThatDoesNotExistFailsOnEveryRank) {
   HostMesh mesh = hosts({{"hosts", 2}});
 
-  const Error error =
-      error_of([&] { (void)mesh.spawn("workers", {{"gpus", 2}}, {.bootstrap = {.argv = {"/no/such/program"}}}); });
+  const Error error = error_of([&] {
+    (void)mesh.spawn("workers", {{"gpus", 2}}, {.bootstrap = {.argv = {"/no/such/program"}}});
+  });
 
   EXPECT_EQ(error.cause(), Cause::kRemote);
   EXPECT_EQ(error.info().rank, 0u);

@@ -22,7 +22,8 @@ int list_all(const PluginsFile& file, PluginRegistry& registry) {
     const char* mark = entry.name == file.default_allocator ? " (default)" : "";
     if (plugin) {
       std::printf("%s%s: plugin %s %s%s%s\n", entry.name.c_str(), mark, entry.plugin.c_str(),
-                  (*plugin)->description().version.c_str(), (*plugin)->description().summary.empty() ? "" : ", ",
+                  (*plugin)->description().version.c_str(),
+                  (*plugin)->description().summary.empty() ? "" : ", ",
                   (*plugin)->description().summary.c_str());
     } else {
       std::printf("%s%s: plugin %s cannot be used: %s\n", entry.name.c_str(), mark, entry.plugin.c_str(),
@@ -37,7 +38,8 @@ int describe(const AllocatorEntry& entry, PluginRegistry& registry) {
   const auto plugin = value_or_throw(find_plugin(registry, entry));
   const PluginDescription& about = plugin->description();
   const OptionValues values = value_or_throw(validate_options(entry, about));
-  std::printf("allocator:    %s\nplugin:       %s %s\n", entry.name.c_str(), about.name.c_str(), about.version.c_str());
+  std::printf("allocator:    %s\nplugin:       %s %s\n", entry.name.c_str(), about.name.c_str(),
+              about.version.c_str());
   if (!about.summary.empty()) std::printf("what it does: %s\n", about.summary.c_str());
   std::printf("file:         %s\nABI version:  %u\ncapabilities: %s\n", about.file.c_str(), about.abi_version,
               joined(about.capability_names()).c_str());
@@ -60,8 +62,8 @@ int describe(const AllocatorEntry& entry, PluginRegistry& registry) {
 }  // namespace
 
 int allocators(const AllocatorsOptions& options) {
-  const auto file = value_or_throw(
-      load_plugins_yaml(options.config.empty() ? default_plugins_file() : std::filesystem::path(options.config)));
+  const auto file = value_or_throw(load_plugins_yaml(
+      options.config.empty() ? default_plugins_file() : std::filesystem::path(options.config)));
   PluginRegistry registry(file.search_path());
   if (options.name.empty()) return list_all(file, registry);
   return describe(*value_or_throw(file.find(options.name)), registry);

@@ -9,8 +9,8 @@
 
 namespace hostmesh::cli {
 
-inline constexpr int kUsageStatus = 2;        // a usage or configuration error
-inline constexpr int kNotComeUpStatus = 3;    // the mesh did not come up
+inline constexpr int kUsageStatus = 2;      // a usage or configuration error
+inline constexpr int kNotComeUpStatus = 3;  // the mesh did not come up
 
 enum class Labels { kRank, kNone };
 enum class OnFailure { kStopAll, kKeepGoing };
@@ -20,7 +20,7 @@ struct RunOptions {
   std::string config;     // plugins.yaml; empty: the usual place
   std::string allocator;  // empty: the file's default
   std::string extent = "hosts=1";
-  std::string per_host;   // empty: one proc a host
+  std::string per_host;  // empty: one proc a host
   std::string name = "run";
   std::string timeout = "60s";
   OnFailure on_failure = OnFailure::kStopAll;

@@ -1,5 +1,12 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <exception>
+#include <iterator>
+#include <string_view>
 
 #include "commands.hpp"
 #include "hostmesh/base/error.hpp"
@@ -15,9 +22,41 @@ int verbosity_count(int count) {
   return count;
 }
 
+// A caller may have closed 0, 1 or 2. What we open next would take their numbers, and would then be written
+// to as if it were the terminal.
+void fill_standard_descriptors() {
+  for (;;) {
+    const int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd < 0) return;
+    if (fd > STDERR_FILENO) {
+      ::close(fd);
+      return;
+    }
+  }
+}
+
+// What was asked for cannot be: as opposed to what was tried and failed.
+int status_of(const hostmesh::Error& error) {
+  switch (error.cause()) {
+    case hostmesh::Cause::kInvalidArgument:
+    case hostmesh::Cause::kConfiguration:
+    case hostmesh::Cause::kPlugin:
+      return kUsageStatus;
+    default:
+      return kNotComeUpStatus;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  fill_standard_descriptors();
+  // What follows the first -- is COMMAND, word for word: the parser would take words like [a,b] apart.
+  char** const arguments_end = argv + argc;
+  char** const separator =
+      std::find_if(argv, arguments_end, [](const char* word) { return std::string_view(word) == "--"; });
+  const std::vector<std::string> command(separator == arguments_end ? separator : std::next(separator),
+                                         arguments_end);
   CLI::App app("hostmesh: bring up processes on machines and keep them honest");
   app.require_subcommand(1);
   app.fallthrough(false);
@@ -31,17 +70,19 @@ int main(int argc, char** argv) {
       app.add_subcommand("run", "allocate hosts, run COMMAND on every rank, stream its output, tear down");
   run_command->add_option("-c,--config", run_options.config,
                           "plugins.yaml (default: ./plugins.yaml, else the installed one)");
-  run_command->add_option("-a,--allocator", run_options.allocator, "which allocator (default: the file's `default:`)");
-  run_command->add_option("--extent", run_options.extent, "the hosts: LABEL=N[,LABEL=N...]")->capture_default_str();
-  run_command->add_option("--per-host", run_options.per_host, "procs on each host: LABEL=N[,...] (default: one)");
+  run_command->add_option("-a,--allocator", run_options.allocator,
+                          "which allocator (default: the file's `default:`)");
+  run_command->add_option("--extent", run_options.extent, "the hosts: LABEL=N[,LABEL=N...]")
+      ->capture_default_str();
+  run_command->add_option("--per-host", run_options.per_host,
+                          "procs on each host: LABEL=N[,...] (default: one)");
   run_command->add_option("--name", run_options.name, "the mesh's name")->capture_default_str();
   run_command->add_option("--timeout", run_options.timeout, "for the mesh to come up")->capture_default_str();
   run_command->add_flag("--keep-going", keep_going, "do not stop everything at the first COMMAND that fails");
   run_command->add_flag("--json", json, "one JSON object a line on stdout for every event, output included");
   run_command->add_flag("--no-label", no_label, "COMMAND's lines as they are, without their rank");
   run_command->add_flag("-v", verbose, "more logging, on stderr");
-  run_command->add_option("command", run_options.command, "COMMAND [ARG...], after --")->required();
-  run_command->positionals_at_end();
+  run_command->footer("After the options: -- COMMAND [ARG...]");
 
   AllocatorsOptions allocators_options;
   CLI::App* allocators_command = app.add_subcommand("allocators", "what plugins.yaml offers");
@@ -51,7 +92,10 @@ int main(int argc, char** argv) {
                                  "one allocator: its plugin's version, capabilities and options");
 
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(separator - argv), argv);
+    if (*run_command && command.empty()) throw CLI::RequiredError("COMMAND after --");
+    if (!*run_command && separator != arguments_end) throw CLI::ExtrasError({"--"});
+    run_options.command = command;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageStatus;
   }
@@ -66,7 +110,10 @@ int main(int argc, char** argv) {
     if (*allocators_command) return allocators(allocators_options);
   } catch (const hostmesh::Error& error) {
     std::fprintf(stderr, "hostmesh: %s\n", error.what());
-    return kUsageStatus;
+    return status_of(error);
+  } catch (const std::exception& error) {  // no thread or no memory to be had
+    std::fprintf(stderr, "hostmesh: %s\n", error.what());
+    return kNotComeUpStatus;
   }
   return kUsageStatus;
 }

@@ -33,7 +33,9 @@ json::object reason_json(const StopReason& reason) {
   return object;
 }
 
-std::string as_line(const json::object& event) { return json::serialize(event) + "\n"; }
+std::string as_line(const json::object& event) {
+  return json::serialize(event) + "\n";
+}
 
 }  // namespace
 
@@ -52,12 +54,9 @@ void Printer::state(const ProcState& state) {
     for (std::size_t i = 0; i < created->point.coords().size(); ++i) {
       point[created->point.extent().labels()[i]] = created->point.coords()[i];
     }
-    event = {{"event", "created"},
-             {"rank", created->rank},
-             {"point", std::move(point)},
-             {"create_key", created->create_key.text()},
-             {"pid", created->pid},
-             {"node", created->node}};
+    event = {{"event", "created"},        {"rank", created->rank},
+             {"point", std::move(point)}, {"create_key", created->create_key.text()},
+             {"pid", created->pid},       {"node", created->node}};
   } else if (const auto* running = std::get_if<ProcRunning>(&state)) {
     event = {{"event", "running"},
              {"create_key", running->create_key.text()},
@@ -92,8 +91,12 @@ void Printer::output(const ProcOutput& output) {
     return [this, rank = output.rank, stream](const Line& piece) { line(rank, stream, piece); };
   };
   switch (output.what) {
-    case ProcOutput::What::kStdout: splitters.out.feed(output.bytes, sink(output.what)); break;
-    case ProcOutput::What::kStderr: splitters.err.feed(output.bytes, sink(output.what)); break;
+    case ProcOutput::What::kStdout:
+      splitters.out.feed(output.bytes, sink(output.what));
+      break;
+    case ProcOutput::What::kStderr:
+      splitters.err.feed(output.bytes, sink(output.what));
+      break;
     case ProcOutput::What::kEnd:
       splitters.out.finish(sink(ProcOutput::What::kStdout));
       splitters.err.finish(sink(ProcOutput::What::kStderr));
@@ -118,7 +121,8 @@ void Printer::line(Rank rank, ProcOutput::What stream, const Line& line) {
   Open& open = open_[fd];
   std::string text;
   const bool goes_on = open.open && open.rank == rank;
-  if (open.open && !goes_on) text += '\n';  // a long line of another rank is broken rather than mixed with this one
+  if (open.open && !goes_on)
+    text += '\n';  // a long line of another rank is broken rather than mixed with this one
   if (!goes_on && labels_ == Labels::kRank) text += "[" + std::to_string(rank) + "] ";
   text += line.text;
   if (!line.continued) text += '\n';
@@ -134,7 +138,8 @@ void Printer::exit(const ProcOutput& end) {
   } else if (end.reason->signal != 0) {
     event["signal"] = end.reason->signal;
     if (end.reason->core_dumped) event["core_dumped"] = true;
-  } else if (end.reason->kind == StopReason::Kind::kStopped || end.reason->kind == StopReason::Kind::kExited) {
+  } else if (end.reason->kind == StopReason::Kind::kStopped ||
+             end.reason->kind == StopReason::Kind::kExited) {
     event["code"] = end.reason->code;
   } else {
     event["failure"] = valid_utf8(end.reason->text());
@@ -156,6 +161,13 @@ void Printer::end(int status, const Times& times) {
   flush();
 }
 
+void Printer::complain(const Error& error) {
+  Open& open = open_[STDERR_FILENO];
+  write(STDERR_FILENO,
+        (std::exchange(open.open, false) ? "\nhostmesh: " : "hostmesh: ") + error.text() + "\n");
+  flush();
+}
+
 void Printer::flush() {
   for (auto& [fd, buffer] : buffers_) write_all(fd, std::exchange(buffer, {}));
 }
@@ -167,26 +179,33 @@ void Printer::write(int fd, std::string_view text) {
 }
 
 void Printer::write_all(int fd, std::string_view text) {
-  if (consumer_gone_) return;
+  if (gone_.contains(fd)) return;
   struct stat about {};
   const bool regular = ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
   while (!text.empty()) {
     if (!regular) {
-      pollfd waiting[2]{{.fd = fd, .events = POLLOUT, .revents = 0}, {.fd = cancel_fd_, .events = POLLIN, .revents = 0}};
-      if (::poll(waiting, cancelled_() ? 1 : 2, cancelled_() ? 0 : -1) <= 0 || (waiting[0].revents & POLLOUT) == 0) {
+      pollfd waiting[2]{{.fd = fd, .events = POLLOUT, .revents = 0},
+                        {.fd = cancel_fd_, .events = POLLIN, .revents = 0}};
+      if (::poll(waiting, cancelled_() ? 1 : 2, cancelled_() ? 0 : -1) <= 0 ||
+          (waiting[0].revents & POLLOUT) == 0) {
         if ((waiting[0].revents & (POLLERR | POLLNVAL | POLLHUP)) != 0) {
-          consumer_gone_ = true;
+          gone_.insert(fd);
           return;
         }
         if (cancelled_()) return;  // the reader does not read, and we are told to go
         continue;
       }
     }
-    const ssize_t written = ::write(fd, text.data(), regular ? text.size() : std::min(text.size(), kPipeChunk));
+    const ssize_t written =
+        ::write(fd, text.data(), regular ? text.size() : std::min(text.size(), kPipeChunk));
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno != EINTR && errno != EAGAIN) {
-      consumer_gone_ = true;
+      const int error = errno;
+      gone_.insert(fd);
+      // A reader that goes away says enough by that; a full disk does not.
+      if (error != EPIPE)
+        complain(os_error(Cause::kIo, fd == STDOUT_FILENO ? "write to stdout" : "write to stderr", error));
       return;
     }
   }

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "commands.hpp"
 #include "hostmesh/alloc/proc_state.hpp"
+#include "hostmesh/base/error.hpp"
 #include "hostmesh/mesh/messages.hpp"
 #include "hostmesh/process/lines.hpp"
 
@@ -32,11 +35,13 @@ class Printer {
   void proc(const ProcChange& change, const ProcId& id);
   void output(const ProcOutput& output);
   void end(int status, const Times& times);
+  // A reason, on stderr in either format, after what was written before it.
+  void complain(const Error& error);
   // What was written so far and has no line end gets one.
   void flush();
 
   // Nobody reads our stdout (or stderr) any more.
-  bool consumer_gone() const { return consumer_gone_; }
+  bool consumer_gone() const { return !gone_.empty(); }
 
  private:
   struct Splitters {
@@ -62,7 +67,7 @@ class Printer {
   };
   std::map<int, Open> open_;  // by descriptor
   std::map<int, std::string> buffers_;
-  bool consumer_gone_ = false;
+  std::set<int> gone_;  // descriptors that cannot be written to any more
 };
 
 }  // namespace hostmesh::cli

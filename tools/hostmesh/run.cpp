@@ -103,12 +103,15 @@ class Run {
   int execute() {
     // All that can be wrong with what was asked is found before anything is started.
     const Extent hosts = value_or_throw(Extent::parse_arguments(options_.extent));
+    if (hosts.num_ranks() == 0)
+      throw Error(Cause::kInvalidArgument, "--extent " + options_.extent + " is no host");
     const Extent per_host =
         options_.per_host.empty() ? Extent() : value_or_throw(Extent::parse_arguments(options_.per_host));
     const Duration timeout = value_or_throw(parse_duration(options_.timeout));
     value_or_throw(Name::reserved(options_.name));
     value_or_throw(hosts.concat(per_host));
-    if (per_host.num_ranks() == 0) throw Error(Cause::kInvalidArgument, "--per-host " + options_.per_host + " is no proc");
+    if (per_host.num_ranks() == 0)
+      throw Error(Cause::kInvalidArgument, "--per-host " + options_.per_host + " is no proc");
 
     Runtime runtime({}, {.descendants = RuntimeOptions::Descendants::kWholeProcess});
     const auto allocator = load_allocator(options_.config, options_.allocator, runtime);
@@ -122,7 +125,8 @@ class Run {
   }
 
  private:
-  int with_allocation(Runtime& runtime, std::unique_ptr<Alloc> alloc, const Extent& per_host, Duration timeout) {
+  int with_allocation(Runtime& runtime, std::unique_ptr<Alloc> alloc, const Extent& per_host,
+                      Duration timeout) {
     const auto allocate_start = steady_clock::now();
     const std::uint64_t total = alloc->extent().num_ranks();
     signals_.set_progress([this, total] {
@@ -130,11 +134,12 @@ class Run {
     });
     std::optional<HostMesh> mesh;
     try {
-      mesh = HostMesh::allocate(runtime, std::move(alloc), options_.name,
-                                {.within = timeout,
-                                 .on_state = [this](const ProcState& state) { events_.push(state); },
-                                 .on_progress = [this](std::uint64_t ready, std::uint64_t) { ready_hosts_ = ready; },
-                                 .cancel = cancel_});
+      mesh = HostMesh::allocate(
+          runtime, std::move(alloc), options_.name,
+          {.within = timeout,
+           .on_state = [this](const ProcState& state) { events_.push(state); },
+           .on_progress = [this](std::uint64_t ready, std::uint64_t) { ready_hosts_ = ready; },
+           .cancel = cancel_});
     } catch (const Error& error) {
       signals_.set_progress(nullptr);
       times_.allocate_s = seconds_between(allocate_start, steady_clock::now());
@@ -166,16 +171,16 @@ class Run {
     command.argv = options_.command;
     std::error_code failure;
     command.working_directory = std::filesystem::current_path(failure).string();
-    ProcMesh procs = mesh.spawn(options_.name, per_host,
-                                {.command = command,
-                                 .within = timeout,
-                                 .max_idle = timeout,
-                                 .on_output = [this](ProcOutput output) { events_.push(std::move(output)); },
-                                 .on_change = [this](const ProcChange& change) { events_.push(change); },
-                                 .cancel = cancel_});
+    procs_ = mesh.spawn(options_.name, per_host,
+                        {.command = command,
+                         .within = timeout,
+                         .max_idle = timeout,
+                         .on_output = [this](ProcOutput output) { events_.push(std::move(output)); },
+                         .on_change = [this](const ProcChange& change) { events_.push(change); },
+                         .cancel = cancel_});
     times_.spawn_s = seconds_between(spawn_start, steady_clock::now());
     const auto run_start = steady_clock::now();
-    const int status = follow(mesh, procs);
+    const int status = follow(mesh, *procs_);
     times_.run_s = seconds_between(run_start, steady_clock::now());
     return status;
   }
@@ -203,6 +208,11 @@ class Run {
       if (!event) {
         printer_.flush();
         give_back_taken(procs);
+        // Before the wait, which may be long: a command that writes no more is stopped all the same.
+        if (printer_.consumer_gone() && !stopping) {
+          if (status == 0) status = 128 + SIGPIPE;
+          stop_all();
+        }
         event = events_.pop();
       }
       if (std::holds_alternative<Interrupt>(*event)) {
@@ -211,8 +221,9 @@ class Run {
         if (signal_ != 0) stop_all();
         continue;
       }
-      tell(*event, &procs);
-      if (const auto* output = std::get_if<ProcOutput>(&*event); output && output->what == ProcOutput::What::kEnd) {
+      tell(*event);
+      if (const auto* output = std::get_if<ProcOutput>(&*event);
+          output && output->what == ProcOutput::What::kEnd) {
         --left;
         const int exit_status = exit_status_of(*output);
         if (exit_status != 0 && status == 0) {
@@ -220,10 +231,6 @@ class Run {
           complain(end_error(mesh, procs, *output));
           if (options_.on_failure == OnFailure::kStopAll) stop_all();
         }
-      }
-      if (printer_.consumer_gone() && !stopping) {
-        status = status == 0 ? 128 + SIGPIPE : status;
-        stop_all();
       }
     }
     if (stopper.joinable()) stopper.join();
@@ -240,29 +247,28 @@ class Run {
   }
 
   Error end_error(HostMesh& mesh, const ProcMesh& procs, const ProcOutput& end) const {
-    ErrorInfo info{.cause = Cause::kChildExited,
-                   .message = end.reason ? "the command failed" : end.failure,
-                   .rank = end.rank,
-                   .host = mesh.host_text(end.rank / (procs.extent().num_ranks() / mesh.extent().num_ranks())),
-                   .phase = "run",
-                   .command = options_.command.front()};
+    ErrorInfo info{
+        .cause = Cause::kChildExited,
+        .message = end.reason ? "the command failed" : end.failure,
+        .rank = end.rank,
+        .host = mesh.host_text(end.rank / (procs.extent().num_ranks() / mesh.extent().num_ranks())),
+        .phase = "run",
+        .command = options_.command.front()};
     if (end.reason) info.exit_status = end.reason->text();
     return Error(std::move(info));
   }
 
-  void tell(const Event& event, ProcMesh* procs) {
+  void tell(const Event& event) {
     if (const auto* state = std::get_if<ProcState>(&event)) {
       printer_.state(*state);
     } else if (const auto* change = std::get_if<ProcChange>(&event)) {
-      if (procs != nullptr) printer_.proc(*change, procs->proc_id(change->rank));
+      if (procs_) printer_.proc(*change, procs_->proc_id(change->rank));
     } else if (const auto* output = std::get_if<ProcOutput>(&event)) {
       printer_.output(*output);
       if (!output->bytes.empty()) {
         std::uint64_t& taken = taken_[output->rank];
         taken += output->bytes.size();
-        if (taken >= kTakenBatch && procs != nullptr) {
-          procs->output_taken(output->rank, std::exchange(taken, 0));
-        }
+        if (taken >= kTakenBatch && procs_) procs_->output_taken(output->rank, std::exchange(taken, 0));
       }
     }
   }
@@ -274,7 +280,7 @@ class Run {
   }
 
   void drain_events() {
-    while (const auto event = events_.try_pop()) tell(*event, nullptr);
+    while (const auto event = events_.try_pop()) tell(*event);
   }
 
   int did_not_come_up(const Error& error) {
@@ -284,10 +290,7 @@ class Run {
     return kNotComeUpStatus;
   }
 
-  void complain(const Error& error) {
-    printer_.flush();
-    std::fprintf(stderr, "hostmesh: %s\n", error.what());
-  }
+  void complain(const Error& error) { printer_.complain(error); }
 
   // On the signal thread: once, orderly; twice, now.
   void on_signal(int number, int how_often) {
@@ -316,11 +319,14 @@ class Run {
   Signals signals_;
   Printer printer_;
   std::map<Rank, std::uint64_t> taken_;
+  std::optional<ProcMesh> procs_;  // what the last events are about may be over
   Times times_;
 };
 
 }  // namespace
 
-int run(const RunOptions& options) { return Run(options).execute(); }
+int run(const RunOptions& options) {
+  return Run(options).execute();
+}
 
 }  // namespace hostmesh::cli

@@ -18,10 +18,20 @@ namespace {
 constexpr int kWake = SIGUSR2;
 constexpr long kRefresh_ns = 100'000'000;
 
+// A blocked signal is not ignored any more, so what the caller wants ignored (nohup, a shell's background
+// job) is left out.
+bool is_ignored(int number) {
+  struct sigaction action {};
+  return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 sigset_t awaited_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, kWake}) sigaddset(&set, number);
+  sigaddset(&set, kWake);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    if (!is_ignored(number)) sigaddset(&set, number);
+  }
   return set;
 }
 

@@ -1,5 +1,5 @@
-// The signals that end a run, and the progress line: one thread that does nothing else, so that both work whatever the
-// main thread waits for.
+// The signals that end a run, and the progress line: one thread that does nothing else, so that both work
+// whatever the main thread waits for.
 #pragma once
 
 #include <functional>

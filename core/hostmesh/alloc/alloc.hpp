@@ -1,7 +1,7 @@
 // Alloc: procs that an allocator is bringing up, as a stream of their states. Allocator: what makes one.
 //
-// Progress never depends on anybody calling next(): the procs are driven on the reactor whether or not somebody listens.
-// The stream always ends after stop() or a failure, and stays ended.
+// Progress never depends on anybody calling next(): the procs are driven on the reactor whether or not
+// somebody listens. The stream always ends after stop() or a failure, and stays ended.
 #pragma once
 
 #include <condition_variable>
@@ -16,8 +16,8 @@
 
 namespace hostmesh {
 
-// The events of one allocation on their way to whoever asks. Any thread. Bounded by the procs: at most three events for
-// each incarnation.
+// The events of one allocation on their way to whoever asks. Any thread. Bounded by the procs: at most three
+// events for each incarnation.
 class ProcStateQueue {
  public:
   void push(ProcState state);
@@ -38,12 +38,15 @@ class Alloc {
  public:
   virtual ~Alloc() = default;
 
-  // The next event, or nullopt when the stream has ended. next() waits as long as procs live and nothing happens.
+  // The next event, or nullopt when the stream has ended. next() waits as long as procs live and nothing
+  // happens.
   virtual std::optional<ProcState> next() = 0;
   virtual Result<std::optional<ProcState>> next(Deadline deadline) = 0;
-  // Starts the end: each proc that was Created gets its Stopped, then the stream ends. Idempotent; does not wait.
+  // Starts the end: each proc that was Created gets its Stopped, then the stream ends. Idempotent; does not
+  // wait.
   virtual void stop() = 0;
-  // stop(), then waits for the end of the stream and drops the events on the way. The escalation to KILL bounds it.
+  // stop(), then waits for the end of the stream and drops the events on the way. The escalation to KILL
+  // bounds it.
   virtual Result<> stop_and_wait(Deadline deadline) = 0;
   // Like stop(), with SIGKILL at once.
   virtual void kill() = 0;
@@ -54,7 +57,8 @@ class Alloc {
   Transport transport() const { return spec().transport; }
   virtual bool is_local() const = 0;  // the procs share this process
 
-  // From now on each event goes to `observer`, on the reactor, and no longer to next(): what the queue holds first.
+  // From now on each event goes to `observer`, on the reactor, and no longer to next(): what the queue holds
+  // first.
   virtual void observe(std::function<void(const ProcState&)> observer) = 0;
 };
 

@@ -12,7 +12,8 @@ namespace hostmesh {
 //   Launching  launch_failed     -> Stopped: failed                     (after a Hello: send_stop, failed)
 //   Launching  deadline          -> the same; should it appear later after all, KILL
 //   Launching  hello, disconnected, violated, stop, kill
-//                                -> Launching: kept, and done right after `created` as if it came then: a child can
+//                                -> Launching: kept, and done right after `created` as if it came then: a
+//                                child can
 //                                   be quicker than the launcher's word of it
 //   Created    hello             -> Connected: send_start; deadline start
 //   Created    deadline          -> Stopping: watchdog; KILL
@@ -31,18 +32,26 @@ namespace hostmesh {
 
 namespace {
 
-std::string within(std::string_view what, Duration limit) { return std::string(what) + " within " + to_string(limit); }
+std::string within(std::string_view what, Duration limit) {
+  return std::string(what) + " within " + to_string(limit);
+}
 
 }  // namespace
 
 std::string_view to_string(ChildPhase phase) {
   switch (phase) {
-    case ChildPhase::kLaunching: return "launch";
-    case ChildPhase::kCreated: return "hello";
-    case ChildPhase::kConnected: return "start";
-    case ChildPhase::kRunning: return "run";
-    case ChildPhase::kStopping: return "stop";
-    case ChildPhase::kStopped: return "stopped";
+    case ChildPhase::kLaunching:
+      return "launch";
+    case ChildPhase::kCreated:
+      return "hello";
+    case ChildPhase::kConnected:
+      return "start";
+    case ChildPhase::kRunning:
+      return "run";
+    case ChildPhase::kStopping:
+      return "stop";
+    case ChildPhase::kStopped:
+      return "stopped";
   }
   return "unknown";
 }
@@ -111,7 +120,9 @@ bool ChildMachine::hello(TimePoint now) {
 void ChildMachine::started(TimePoint now) {
   if (kind_ == ChildKind::kPlain || is_ending()) return;
   if (phase_ != ChildPhase::kConnected) {
-    violated(phase_ == ChildPhase::kRunning ? "it said StartedProc twice" : "it said StartedProc before StartProc", now);
+    violated(
+        phase_ == ChildPhase::kRunning ? "it said StartedProc twice" : "it said StartedProc before StartProc",
+        now);
     return;
   }
   phase_ = ChildPhase::kRunning;
@@ -186,9 +197,9 @@ void ChildMachine::deadline_passed(TimePoint now) {
       return;
     case ChildPhase::kStopping:
       if (step_ == Step::kGraceful) {
-        presume(StopReason::Kind::kWatchdog, disconnect_reason_.empty()
-                                                 ? within("it was told to stop and did not exit", timing_.exit)
-                                                 : within(disconnect_reason_, timing_.exit));
+        presume(StopReason::Kind::kWatchdog,
+                disconnect_reason_.empty() ? within("it was told to stop and did not exit", timing_.exit)
+                                           : within(disconnect_reason_, timing_.exit));
         send_term(now);
       } else if (step_ == Step::kTerm) {
         send_kill(now);
@@ -199,7 +210,8 @@ void ChildMachine::deadline_passed(TimePoint now) {
         end({});
       }
       return;
-    case ChildPhase::kStopped: return;
+    case ChildPhase::kStopped:
+      return;
   }
 }
 
@@ -221,7 +233,9 @@ void ChildMachine::await_exit(TimePoint now) {
   actions_.close_lifeline();
 }
 
-void ChildMachine::enter_stopping() { phase_ = ChildPhase::kStopping; }
+void ChildMachine::enter_stopping() {
+  phase_ = ChildPhase::kStopping;
+}
 
 void ChildMachine::ask_to_exit(TimePoint now, std::optional<Duration> grace) {
   if (!connected_) {  // it cannot be asked in words

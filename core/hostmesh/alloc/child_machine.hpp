@@ -1,9 +1,10 @@
 // ChildMachine: the life of one launched child, from the wish to start it to its last word.
 //
-// Pure: events and the time come in, actions go out, nothing here waits, reads or writes. The same machine serves an
-// allocation (client -> hosts) and a host (host -> its procs). Its rules: states move forward only and the last one is
-// absorbing; whoever was Created is Stopped exactly once; Running is never said after Stopped; stop is a level, so that
-// whoever says Hello after it is told to stop; the first reason that is known wins.
+// Pure: events and the time come in, actions go out, nothing here waits, reads or writes. The same machine
+// serves an allocation (client -> hosts) and a host (host -> its procs). Its rules: states move forward only
+// and the last one is absorbing; whoever was Created is Stopped exactly once; Running is never said after
+// Stopped; stop is a level, so that whoever says Hello after it is told to stop; the first reason that is
+// known wins.
 #pragma once
 
 #include <optional>
@@ -25,8 +26,8 @@ enum class ChildKind : std::uint8_t {
 class ChildActions {
  public:
   virtual ~ChildActions() = default;
-  virtual void send_start() = 0;             // StartProc, over the connection that said Hello
-  virtual void send_stop() = 0;              // StopAndExit(0), the same way
+  virtual void send_start() = 0;  // StartProc, over the connection that said Hello
+  virtual void send_stop() = 0;   // StopAndExit(0), the same way
   virtual void close_lifeline() = 0;
   virtual void signal(int signal_number) = 0;  // to the child and its group
   virtual void created() = 0;

@@ -19,10 +19,15 @@ constexpr Duration kLongestBackoff = std::chrono::seconds(30);
 }  // namespace
 
 struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
-  // One child. It is its machine's hands; events to the owner are posted, so that none comes from inside a call.
+  // One child. It is its machine's hands; events to the owner are posted, so that none comes from inside a
+  // call.
   struct Child final : ChildActions {
     Child(Impl& owner, ChildId its_id, ChildSpec its_spec)
-        : impl(owner), id(its_id), spec(std::move(its_spec)), tail(spec.tail_lines), backoff(spec.respawn.backoff) {}
+        : impl(owner),
+          id(its_id),
+          spec(std::move(its_spec)),
+          tail(spec.tail_lines),
+          backoff(spec.respawn.backoff) {}
 
     void send_start() override { control->start_proc(); }
     void send_stop() override {
@@ -31,7 +36,8 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     void close_lifeline() override { impl.launcher->close_stdin(launch); }
     void signal(int signal_number) override { impl.launcher->signal(launch, signal_number); }
     void created() override {
-      ChildCreated event{.create_key = ShortUuid::random(), .incarnation = incarnation, .pid = pid, .node = node};
+      ChildCreated event{
+          .create_key = ShortUuid::random(), .incarnation = incarnation, .pid = pid, .node = node};
       impl.emit([child = id, event = std::move(event)](Impl& self) { self.events.on_created(child, event); });
     }
     void running() override {
@@ -107,7 +113,8 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
 
   Child* find_live(ChildId id, Incarnation incarnation) {
     Child* child = find(id);
-    return child != nullptr && child->machine && !child->done && child->incarnation == incarnation ? child : nullptr;
+    return child != nullptr && child->machine && !child->done && child->incarnation == incarnation ? child
+                                                                                                   : nullptr;
   }
 
   void emit(std::function<void(Impl&)> event) {
@@ -118,7 +125,8 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     });
   }
 
-  // Output is handed on directly, since its bytes live only during the call; so what was said before goes first.
+  // Output is handed on directly, since its bytes live only during the call; so what was said before goes
+  // first.
   void deliver_events() {
     const auto keep = shared_from_this();
     while (!pending_events.empty() && !closed) {
@@ -144,7 +152,8 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     arm();
   }
 
-  // One timer for all. A later deadline than the one it is set for costs nothing: it is looked at when that fires.
+  // One timer for all. A later deadline than the one it is set for costs nothing: it is looked at when that
+  // fires.
   void arm() {
     const Deadline next = alarms.empty() ? Deadline::never() : alarms.begin()->first;
     if (next >= armed_for) return;
@@ -182,7 +191,8 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
   void send_heartbeats() {
     const Duration period = std::exchange(heartbeat_period, Duration::max());
     const TimePoint now = Clock::now();
-    // When this very process was stopped or starved, the silence was ours: what arrived meanwhile is still unread.
+    // When this very process was stopped or starved, the silence was ours: what arrived meanwhile is still
+    // unread.
     const bool overslept = now - heartbeat_due.when() > period;
     for (auto& [id, child] : children) {
       if (!child->control || !child->machine || child->machine->phase() != ChildPhase::kRunning) continue;
@@ -202,7 +212,8 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     while (launching < launch_limit && !waiting.empty()) {
       Child* child = find(waiting.front());
       waiting.pop_front();
-      // One that was stopped while it waited has left its place in the queue behind, and its id may be another's now.
+      // One that was stopped while it waited has left its place in the queue behind, and its id may be
+      // another's now.
       if (child != nullptr && !child->done && std::exchange(child->waits, false)) begin_launch(*child);
     }
   }
@@ -315,7 +326,8 @@ Result<std::unique_ptr<Children>> Children::make(Reactor& reactor, const MakeLau
   auto launcher = make_launcher(ChildLauncher::Events{
       .on_launched = [self](LaunchId launch, std::int64_t pid,
                             const std::string& node) { self->on_launched(launch, pid, node); },
-      .on_output = [self](LaunchId launch, Stream stream, ByteView bytes) { self->on_output(launch, stream, bytes); },
+      .on_output = [self](LaunchId launch, Stream stream,
+                          ByteView bytes) { self->on_output(launch, stream, bytes); },
       .on_exited = [self](LaunchId launch, const ExitStatus& status) { self->on_exited(launch, status); },
       .on_failed = [self](LaunchId launch, const Error& error) { self->on_launch_failed(launch, error); },
   });
@@ -422,7 +434,9 @@ void Children::resume_output(ChildId id) {
   if (child->launch != 0) impl_->launcher->resume_output(child->launch);
 }
 
-std::size_t Children::alive() const { return impl_->alive; }
+std::size_t Children::alive() const {
+  return impl_->alive;
+}
 
 std::optional<ChildPhase> Children::phase(ChildId id) const {
   const Impl::Child* child = impl_->find(id);

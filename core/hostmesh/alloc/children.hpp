@@ -1,7 +1,7 @@
 // Children: all the processes that one owner has launched, each driven by its ChildMachine.
 //
-// Here the machine meets the world: the launcher, the connections, the clock. An allocation owns one for its ranks, a
-// host owns one for its procs. Reactor thread only; no event is delivered from inside a call.
+// Here the machine meets the world: the launcher, the connections, the clock. An allocation owns one for its
+// ranks, a host owns one for its procs. Reactor thread only; no event is delivered from inside a call.
 #pragma once
 
 #include <functional>
@@ -80,8 +80,8 @@ class Children {
   // The incarnation that may say Hello now.
   std::optional<Incarnation> incarnation(ChildId id) const;
 
-  // Also forbids respawns. Children whose launch has not begun end at once, without an event if they were never
-  // created.
+  // Also forbids respawns. Children whose launch has not begun end at once, without an event if they were
+  // never created.
   void stop(ChildId id, std::optional<Duration> grace = std::nullopt);
   void kill(ChildId id);
   void pause_output(ChildId id);

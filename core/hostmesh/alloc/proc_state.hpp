@@ -1,7 +1,7 @@
 // What an allocation says about its procs: the events of its stream, in the order in which they happened.
 //
-// For each incarnation of a rank: Created, then at most one Running, then exactly one Stopped. Failed is about the
-// allocation as a whole; after it the stream still ends.
+// For each incarnation of a rank: Created, then at most one Running, then exactly one Stopped. Failed is
+// about the allocation as a whole; after it the stream still ends.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@
 
 namespace hostmesh {
 
-// Why a proc ended. The first reason that was known wins: a proc that is killed because it froze is kWatchdog.
+// Why a proc ended. The first reason that was known wins: a proc that is killed because it froze is
+// kWatchdog.
 struct StopReason {
   enum class Kind : std::uint8_t {
     kStopped,       // it exited with 0

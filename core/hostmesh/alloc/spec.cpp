@@ -16,8 +16,9 @@ Result<> validate(const AllocSpec& spec) {
     return Error(Cause::kInvalidArgument, "an allocation of " + spec.extent.text() + " has no ranks");
   }
   if (spec.proc_name && !is_identifier(*spec.proc_name)) {
-    return Error(Cause::kInvalidArgument, "'" + *spec.proc_name + "' cannot be the name of a proc: letters, digits and "
-                                          "underscores, not starting with a digit");
+    return Error(Cause::kInvalidArgument, "'" + *spec.proc_name +
+                                              "' cannot be the name of a proc: letters, digits and "
+                                              "underscores, not starting with a digit");
   }
   return {};
 }

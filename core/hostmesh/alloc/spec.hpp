@@ -13,12 +13,13 @@ namespace hostmesh {
 
 // What happens when a proc ends that nobody stopped. The default is nothing: its rank stays empty.
 struct RespawnPolicy {
-  std::uint32_t max_restarts = 0;                        // for each rank, over the allocation's life
-  Duration backoff = std::chrono::milliseconds(100);     // before the first restart; doubles, up to 30 s
+  std::uint32_t max_restarts = 0;                     // for each rank, over the allocation's life
+  Duration backoff = std::chrono::milliseconds(100);  // before the first restart; doubles, up to 30 s
   bool operator==(const RespawnPolicy&) const = default;
 };
 
-// How long each phase of a child may take. A phase that lasts longer ends the child, and its reason says which it was.
+// How long each phase of a child may take. A phase that lasts longer ends the child, and its reason says
+// which it was.
 struct ChildTiming {
   Duration launch{};     // asked for until its process exists
   Duration hello{};      // its process exists until it says Hello

@@ -18,11 +18,11 @@ constexpr std::string_view kPrefix = "HOSTMESH_";
 constexpr auto all_attributes() {
   using namespace attribute;
   return std::make_tuple(kBulkQueueLimit, kControlQueueLimit, kCodecMaxFrameLength, kMaxHalfOpen,
-                         kHandshakeTimeout, kMessageDeliveryTimeout, kMessageTtl,
-                         kLaunchTimeout, kHelloTimeout, kStartTimeout, kHeartbeatTimeout, kProcessExitTimeout,
-                         kKillTimeout, kLaunchConcurrency, kPdeathsig, kTailLogLines, kStopActorTimeout,
-                         kWorkerThreads, kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle,
-                         kGetProcStateMaxIdle, kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
+                         kHandshakeTimeout, kMessageDeliveryTimeout, kMessageTtl, kLaunchTimeout,
+                         kHelloTimeout, kStartTimeout, kHeartbeatTimeout, kProcessExitTimeout, kKillTimeout,
+                         kLaunchConcurrency, kPdeathsig, kTailLogLines, kStopActorTimeout, kWorkerThreads,
+                         kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle, kGetProcStateMaxIdle,
+                         kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
 }
 
 template <class T>
@@ -57,11 +57,14 @@ std::optional<std::string_view> parse<std::string_view>(std::string_view text) {
 // Calls visit(attribute) for the one of that name; false when there is none.
 template <class Visit>
 bool visit_attribute(std::string_view name, Visit visit) {
-  return std::apply([&](const auto&... each) { return ((each.name == name ? (visit(each), true) : false) || ...); },
-                    all_attributes());
+  return std::apply(
+      [&](const auto&... each) { return ((each.name == name ? (visit(each), true) : false) || ...); },
+      all_attributes());
 }
 
-constexpr std::size_t index(ConfigLayer layer) { return static_cast<std::size_t>(layer); }
+constexpr std::size_t index(ConfigLayer layer) {
+  return static_cast<std::size_t>(layer);
+}
 
 }  // namespace
 
@@ -76,7 +79,9 @@ Config::Config(const char* const* environment) {
   }
 }
 
-Config Config::from_process_environment() { return Config(::environ); }
+Config Config::from_process_environment() {
+  return Config(::environ);
+}
 
 Config::Config(const Config& other) {
   const std::lock_guard lock(other.mutex_);
@@ -90,8 +95,8 @@ T Config::read(const Attribute<T>& attribute) const {
     if (found == layers_[layer].end()) continue;
     if (const auto value = parse<T>(found->second)) return *value;
     if (!std::exchange(warned_[std::string(attribute.name)], true)) {
-      log::warning("configuration value ignored: not of its type " + log::field("name", attribute.name) + " " +
-                   log::field("value", found->second));
+      log::warning("configuration value ignored: not of its type " + log::field("name", attribute.name) +
+                   " " + log::field("value", found->second));
     }
   }
   return attribute.fallback;
@@ -134,10 +139,12 @@ void Config::set(ConfigLayer layer, const Attribute<std::string_view>& attribute
 
 Result<> Config::set_text(ConfigLayer layer, std::string_view name, std::string_view value) {
   bool valid = false;
-  const bool known = visit_attribute(name, [&]<class T>(const Attribute<T>&) { valid = parse<T>(value).has_value(); });
+  const bool known =
+      visit_attribute(name, [&]<class T>(const Attribute<T>&) { valid = parse<T>(value).has_value(); });
   if (!known) return Error(Cause::kConfiguration, "no configuration attribute is named " + std::string(name));
   if (!valid) {
-    return Error(Cause::kConfiguration, "'" + std::string(value) + "' is not a value for " + std::string(name));
+    return Error(Cause::kConfiguration,
+                 "'" + std::string(value) + "' is not a value for " + std::string(name));
   }
   write(layer, name, std::string(value));
   return {};

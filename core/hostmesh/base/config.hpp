@@ -1,9 +1,9 @@
 // Configuration attributes: typed, with defaults, in layers, carried to children.
 //
-// Every attribute NAME can be set by the environment variable HOSTMESH_NAME. Where several layers set one, the highest
-// wins: TestOverride > Env > Runtime > File > ClientOverride > default. Environment above what a client sends is the
-// order of the system that this project implements; a client's value that an environment variable masks is logged.
-// A Config belongs to a Runtime; there is no global one.
+// Every attribute NAME can be set by the environment variable HOSTMESH_NAME. Where several layers set one,
+// the highest wins: TestOverride > Env > Runtime > File > ClientOverride > default. Environment above what a
+// client sends is the order of the system that this project implements; a client's value that an environment
+// variable masks is logged. A Config belongs to a Runtime; there is no global one.
 #pragma once
 
 #include <array>
@@ -32,23 +32,31 @@ namespace attribute {
 using namespace std::chrono_literals;
 // Bounds on what a peer may send.
 inline constexpr Attribute<std::uint64_t> kCodecMaxFrameLength{"CODEC_MAX_FRAME_LENGTH", 64 << 20};  // bytes
-inline constexpr Attribute<std::uint64_t> kMaxHalfOpen{"MAX_HALF_OPEN", 4096};    // peers still in their handshake
-// What may wait in one connection: beyond the first, senders of bulk are held back; beyond the second, it is given up.
+inline constexpr Attribute<std::uint64_t> kMaxHalfOpen{"MAX_HALF_OPEN",
+                                                       4096};  // peers still in their handshake
+// What may wait in one connection: beyond the first, senders of bulk are held back; beyond the second, it is
+// given up.
 inline constexpr Attribute<std::uint64_t> kBulkQueueLimit{"BULK_QUEUE_LIMIT", 4 << 20};          // bytes
 inline constexpr Attribute<std::uint64_t> kControlQueueLimit{"CONTROL_QUEUE_LIMIT", 256 << 20};  // bytes
 inline constexpr Attribute<Duration> kHandshakeTimeout{"HANDSHAKE_TIMEOUT", 5s};
 inline constexpr Attribute<Duration> kMessageDeliveryTimeout{"MESSAGE_DELIVERY_TIMEOUT", 30s};
 inline constexpr Attribute<std::uint64_t> kMessageTtl{"MESSAGE_TTL_DEFAULT", 64};  // hops
 // The child state machine.
-inline constexpr Attribute<Duration> kLaunchTimeout{"LAUNCH_TIMEOUT", 30s};      // launch until the process exists
-inline constexpr Attribute<Duration> kHelloTimeout{"HELLO_TIMEOUT", 30s};        // created until Hello
-inline constexpr Attribute<Duration> kStartTimeout{"START_TIMEOUT", 30s};        // StartProc until StartedProc
-inline constexpr Attribute<Duration> kHeartbeatTimeout{"HEARTBEAT_TIMEOUT", 10s};  // silence until it counts as frozen
-inline constexpr Attribute<Duration> kProcessExitTimeout{"PROCESS_EXIT_TIMEOUT", 10s};  // StopAndExit until TERM
-inline constexpr Attribute<Duration> kKillTimeout{"KILL_TIMEOUT", 5s};  // TERM until KILL, KILL until given up
-inline constexpr Attribute<std::uint64_t> kLaunchConcurrency{"LAUNCH_CONCURRENCY", 64};  // launches under way at once
+inline constexpr Attribute<Duration> kLaunchTimeout{"LAUNCH_TIMEOUT",
+                                                    30s};                  // launch until the process exists
+inline constexpr Attribute<Duration> kHelloTimeout{"HELLO_TIMEOUT", 30s};  // created until Hello
+inline constexpr Attribute<Duration> kStartTimeout{"START_TIMEOUT", 30s};  // StartProc until StartedProc
+inline constexpr Attribute<Duration> kHeartbeatTimeout{"HEARTBEAT_TIMEOUT",
+                                                       10s};  // silence until it counts as frozen
+inline constexpr Attribute<Duration> kProcessExitTimeout{"PROCESS_EXIT_TIMEOUT",
+                                                         10s};  // StopAndExit until TERM
+inline constexpr Attribute<Duration> kKillTimeout{"KILL_TIMEOUT",
+                                                  5s};  // TERM until KILL, KILL until given up
+inline constexpr Attribute<std::uint64_t> kLaunchConcurrency{"LAUNCH_CONCURRENCY",
+                                                             64};  // launches under way at once
 inline constexpr Attribute<bool> kPdeathsig{"MESH_BOOTSTRAP_ENABLE_PDEATHSIG", true};
-inline constexpr Attribute<std::uint64_t> kTailLogLines{"MESH_TAIL_LOG_LINES", 20};  // kept for failure reports
+inline constexpr Attribute<std::uint64_t> kTailLogLines{"MESH_TAIL_LOG_LINES",
+                                                        20};  // kept for failure reports
 // Actors.
 inline constexpr Attribute<Duration> kStopActorTimeout{"STOP_ACTOR_TIMEOUT", 10s};
 inline constexpr Attribute<std::uint64_t> kWorkerThreads{"WORKER_THREADS", 4, false};
@@ -59,14 +67,16 @@ inline constexpr Attribute<Duration> kProcStopMaxIdle{"MESH_PROC_STOP_MAX_IDLE",
 inline constexpr Attribute<Duration> kGetProcStateMaxIdle{"MESH_GET_PROC_STATE_MAX_IDLE", 60s};
 inline constexpr Attribute<Duration> kActorSpawnMaxIdle{"MESH_ACTOR_SPAWN_MAX_IDLE", 30s};
 inline constexpr Attribute<Duration> kTerminateTimeout{"MESH_TERMINATE_TIMEOUT", 10s};
-inline constexpr Attribute<std::uint64_t> kTerminateConcurrency{"MESH_TERMINATE_CONCURRENCY", 16};  // 1 to 256
+inline constexpr Attribute<std::uint64_t> kTerminateConcurrency{"MESH_TERMINATE_CONCURRENCY",
+                                                                16};  // 1 to 256
 }  // namespace attribute
 
 // Thread-safe.
 class Config {
  public:
-  // Reads the Env layer from `environment`, a null-terminated array of "NAME=value" such as ::environ, or nothing when
-  // null. A variable of ours that cannot be read as its type is ignored when asked for, with one warning.
+  // Reads the Env layer from `environment`, a null-terminated array of "NAME=value" such as ::environ, or
+  // nothing when null. A variable of ours that cannot be read as its type is ignored when asked for, with one
+  // warning.
   explicit Config(const char* const* environment = nullptr);
   // The Env layer is this process's environment.
   static Config from_process_environment();

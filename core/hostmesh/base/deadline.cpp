@@ -32,9 +32,10 @@ constexpr std::array<Unit, 6> kUnits{{{"h", 3'600'000'000'000},
                                       {"ns", 1}}};
 
 Error bad_duration(std::string_view text) {
-  return Error(Cause::kInvalidArgument, "'" + std::string(text) +
-                                            "' is not a duration; write a number and a unit, such as 500ms, 60s, "
-                                            "1m30s or 2h");
+  return Error(Cause::kInvalidArgument,
+               "'" + std::string(text) +
+                   "' is not a duration; write a number and a unit, such as 500ms, 60s, "
+                   "1m30s or 2h");
 }
 
 }  // namespace
@@ -46,8 +47,8 @@ Result<Duration> parse_duration(std::string_view text) {
   std::string_view rest = text;
   while (!rest.empty()) {
     double number = 0;
-    const auto [end, failure] = std::from_chars(rest.data(), rest.data() + rest.size(), number,
-                                                std::chars_format::fixed);
+    const auto [end, failure] =
+        std::from_chars(rest.data(), rest.data() + rest.size(), number, std::chars_format::fixed);
     if (failure != std::errc() || number < 0 || !std::isfinite(number)) return bad_duration(text);
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     const std::size_t unit_length = std::min(rest.find_first_of("0123456789."), rest.size());

@@ -1,4 +1,5 @@
-// Deadline: the moment until which something may take, derived from the caller's. Durations: text forms both ways.
+// Deadline: the moment until which something may take, derived from the caller's. Durations: text forms both
+// ways.
 #pragma once
 
 #include <chrono>

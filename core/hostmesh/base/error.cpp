@@ -9,23 +9,40 @@ namespace hostmesh {
 
 std::string_view to_string(Cause cause) {
   switch (cause) {
-    case Cause::kNone: return "none";
-    case Cause::kInvalidArgument: return "invalid_argument";
-    case Cause::kConfiguration: return "configuration";
-    case Cause::kSpawnFailed: return "spawn_failed";
-    case Cause::kChildExited: return "child_exited";
-    case Cause::kTimeout: return "timeout";
-    case Cause::kProtocol: return "protocol";
-    case Cause::kAuthentication: return "authentication";
-    case Cause::kUnroutable: return "unroutable";
-    case Cause::kPeerGone: return "peer_gone";
-    case Cause::kActorGone: return "actor_gone";
-    case Cause::kRemote: return "remote";
-    case Cause::kCancelled: return "cancelled";
-    case Cause::kResourceLimit: return "resource_limit";
-    case Cause::kIo: return "io";
-    case Cause::kPlugin: return "plugin";
-    case Cause::kInternal: return "internal";
+    case Cause::kNone:
+      return "none";
+    case Cause::kInvalidArgument:
+      return "invalid_argument";
+    case Cause::kConfiguration:
+      return "configuration";
+    case Cause::kSpawnFailed:
+      return "spawn_failed";
+    case Cause::kChildExited:
+      return "child_exited";
+    case Cause::kTimeout:
+      return "timeout";
+    case Cause::kProtocol:
+      return "protocol";
+    case Cause::kAuthentication:
+      return "authentication";
+    case Cause::kUnroutable:
+      return "unroutable";
+    case Cause::kPeerGone:
+      return "peer_gone";
+    case Cause::kActorGone:
+      return "actor_gone";
+    case Cause::kRemote:
+      return "remote";
+    case Cause::kCancelled:
+      return "cancelled";
+    case Cause::kResourceLimit:
+      return "resource_limit";
+    case Cause::kIo:
+      return "io";
+    case Cause::kPlugin:
+      return "plugin";
+    case Cause::kInternal:
+      return "internal";
   }
   return "unknown";
 }

@@ -12,10 +12,11 @@ constexpr std::string_view kAlphabet = "123456789abcdefghijkmnopqrstuvwxyzABCDEF
 constexpr std::size_t kDigits = 12;
 
 Error bad_name(std::string_view text) {
-  return Error(Cause::kInvalidArgument,
-               "'" + std::string(text) +
-                   "' is not a name: names must contain only alphanumeric characters and underscores, and must "
-                   "start with a letter or underscore");
+  return Error(
+      Cause::kInvalidArgument,
+      "'" + std::string(text) +
+          "' is not a name: names must contain only alphanumeric characters and underscores, and must "
+          "start with a letter or underscore");
 }
 
 }  // namespace
@@ -51,7 +52,8 @@ std::string ShortUuid::digits() const {
 
 std::string ShortUuid::text() const {
   std::string text = digits();
-  // 58^11 exceeds 2^64, so the first digit is always '1' and this always holds; the rule is kept for what it says.
+  // 58^11 exceeds 2^64, so the first digit is always '1' and this always holds; the rule is kept for what it
+  // says.
   return text.front() >= '0' && text.front() <= '9' ? "_" + text : text;
 }
 

@@ -22,8 +22,8 @@ class ShortUuid {
   ShortUuid() = default;
   explicit ShortUuid(std::uint64_t value) : value_(value) {}
   static ShortUuid random();
-  // Accepts both forms below; '_' and '-' are skipped. An unknown character, more than 12 digits or a value over 64
-  // bits is an error.
+  // Accepts both forms below; '_' and '-' are skipped. An unknown character, more than 12 digits or a value
+  // over 64 bits is an error.
   static Result<ShortUuid> parse(std::string_view text);
 
   std::uint64_t value() const { return value_; }
@@ -41,8 +41,8 @@ class ShortUuid {
 // The name of a resource: "base-uuid12" or, for well-known ones, just "base".
 class Name {
  public:
-  // A unique name on `base`. An empty base becomes "unnamed"; one that is not letters, digits and underscores starting
-  // with a letter or underscore is an error.
+  // A unique name on `base`. An empty base becomes "unnamed"; one that is not letters, digits and underscores
+  // starting with a letter or underscore is an error.
   static Result<Name> unique(std::string_view base);
   // A well-known name without a suffix.
   static Result<Name> reserved(std::string_view base);

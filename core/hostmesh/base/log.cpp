@@ -12,11 +12,16 @@ namespace {
 
 spdlog::level::level_enum native(Level level) {
   switch (level) {
-    case Level::kDebug: return spdlog::level::debug;
-    case Level::kInfo: return spdlog::level::info;
-    case Level::kWarning: return spdlog::level::warn;
-    case Level::kError: return spdlog::level::err;
-    case Level::kOff: return spdlog::level::off;
+    case Level::kDebug:
+      return spdlog::level::debug;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kWarning:
+      return spdlog::level::warn;
+    case Level::kError:
+      return spdlog::level::err;
+    case Level::kOff:
+      return spdlog::level::off;
   }
   return spdlog::level::warn;
 }
@@ -54,13 +59,25 @@ void line(Level at, std::string_view text) {
 
 }  // namespace
 
-void set_level(Level wanted) { level() = wanted; }
-bool enabled(Level at) { return at >= level().load(std::memory_order_relaxed); }
+void set_level(Level wanted) {
+  level() = wanted;
+}
+bool enabled(Level at) {
+  return at >= level().load(std::memory_order_relaxed);
+}
 
-void debug(std::string_view text) { line(Level::kDebug, text); }
-void info(std::string_view text) { line(Level::kInfo, text); }
-void warning(std::string_view text) { line(Level::kWarning, text); }
-void error(std::string_view text) { line(Level::kError, text); }
+void debug(std::string_view text) {
+  line(Level::kDebug, text);
+}
+void info(std::string_view text) {
+  line(Level::kInfo, text);
+}
+void warning(std::string_view text) {
+  line(Level::kWarning, text);
+}
+void error(std::string_view text) {
+  line(Level::kError, text);
+}
 
 std::string field(std::string_view key, std::string_view value) {
   std::string text = std::string(key) + "=";

@@ -8,7 +8,8 @@ namespace hostmesh::log {
 
 enum class Level { kDebug, kInfo, kWarning, kError, kOff };
 
-// Process-wide because stderr is; the default is kWarning, or what HOSTMESH_LOG names (debug, info, warning, error, off).
+// Process-wide because stderr is; the default is kWarning, or what HOSTMESH_LOG names (debug, info, warning,
+// error, off).
 void set_level(Level level);
 bool enabled(Level level);
 

@@ -20,11 +20,17 @@ void Reactor::run() {
   impl_->context.restart();  // for the next run(); a stop() before the first one counts
 }
 
-void Reactor::stop() { impl_->context.stop(); }
+void Reactor::stop() {
+  impl_->context.stop();
+}
 
-void Reactor::post(std::function<void()> work) { boost::asio::post(impl_->context, std::move(work)); }
+void Reactor::post(std::function<void()> work) {
+  boost::asio::post(impl_->context, std::move(work));
+}
 
-bool Reactor::on_thread() const { return impl_->thread.load() == std::this_thread::get_id(); }
+bool Reactor::on_thread() const {
+  return impl_->thread.load() == std::this_thread::get_id();
+}
 
 struct Timer::State {
   explicit State(Reactor& reactor) : timer(io_context_of(reactor)) {}
@@ -35,15 +41,17 @@ struct Timer::State {
 
 Timer::Timer(Reactor& reactor) : state_(std::make_shared<State>(reactor)) {}
 
-Timer::~Timer() { cancel(); }
+Timer::~Timer() {
+  cancel();
+}
 
 void Timer::at(Deadline when, std::function<void()> alarm) {
   cancel();
   if (when.is_never()) return;
   state_->alarm = std::move(alarm);
   state_->timer.expires_at(when.when());
-  state_->timer.async_wait([state = std::weak_ptr<State>(state_), generation = state_->generation](
-                               const boost::system::error_code& failure) {
+  state_->timer.async_wait([state = std::weak_ptr<State>(state_),
+                            generation = state_->generation](const boost::system::error_code& failure) {
     const auto alive = state.lock();
     if (failure || !alive || alive->generation != generation) return;
     ++alive->generation;

@@ -1,4 +1,5 @@
-// Reactor: the one thread on which connections, system actors, child state machines and timers of a Runtime live.
+// Reactor: the one thread on which connections, system actors, child state machines and timers of a Runtime
+// live.
 //
 // Nothing on that thread locks or blocks. Work comes in through post(), from any thread.
 #pragma once
@@ -18,12 +19,14 @@ class Reactor {
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
 
-  // Runs handlers on the calling thread, which becomes the reactor thread, until stop(). Handlers must not throw.
+  // Runs handlers on the calling thread, which becomes the reactor thread, until stop(). Handlers must not
+  // throw.
   void run();
   // Any thread; run() returns after the handler it is in.
   void stop();
 
-  // Any thread. Runs `work` on the reactor thread, never inside this call. Posts from one thread run in order.
+  // Any thread. Runs `work` on the reactor thread, never inside this call. Posts from one thread run in
+  // order.
   void post(std::function<void()> work);
   // True on the thread that is inside run().
   bool on_thread() const;

@@ -25,11 +25,17 @@ Nonce random_nonce() {
   return nonce;
 }
 
-Secret::Secret(std::span<const std::uint8_t, kSize> bytes) { std::copy(bytes.begin(), bytes.end(), bytes_.begin()); }
+Secret::Secret(std::span<const std::uint8_t, kSize> bytes) {
+  std::copy(bytes.begin(), bytes.end(), bytes_.begin());
+}
 
-Secret::~Secret() { ::sodium_memzero(bytes_.data(), bytes_.size()); }
+Secret::~Secret() {
+  ::sodium_memzero(bytes_.data(), bytes_.size());
+}
 
-Secret Secret::random() { return Secret(random_nonce()); }
+Secret Secret::random() {
+  return Secret(random_nonce());
+}
 
 Secret Secret::derive(std::string_view label) const {
   const auto* begin = reinterpret_cast<const std::uint8_t*>(label.data());
@@ -50,6 +56,8 @@ bool Secret::verify(ByteView message, const Proof& proof) const {
   return ::crypto_auth_hmacsha256_verify(proof.data(), message.data(), message.size(), bytes_.data()) == 0;
 }
 
-bool Secret::empty() const { return ::sodium_is_zero(bytes_.data(), bytes_.size()) == 1; }
+bool Secret::empty() const {
+  return ::sodium_is_zero(bytes_.data(), bytes_.size()) == 1;
+}
 
 }  // namespace hostmesh

@@ -30,8 +30,8 @@ using bootstrap::Gate;
 using bootstrap::Guests;
 using bootstrap::Node;
 
-// What an allocation consists of on the reactor. The handle that callers hold may go away first; this stays until its last
-// child has ended.
+// What an allocation consists of on the reactor. The handle that callers hold may go away first; this stays
+// until its last child has ended.
 class Allocation final : public Guests, public std::enable_shared_from_this<Allocation> {
  public:
   Allocation(Node& node, AllocSpec spec, BootstrapCommand command)
@@ -57,12 +57,13 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     auto children = Children::make(
         node_.reactor,
         [&](ChildLauncher::Events events) {
-          return plugin.create(node_.reactor, node_.launch_thread, options, std::move(events),
-                               // TERM, not KILL: a child cleans up what is below it when its owner dies.
-                               {.parent_death_signal =
-                                    node_.config.get(attribute::kPdeathsig) ? std::optional(SIGTERM) : std::nullopt,
-                                .descriptor_limit = node_.usual_nofile,
-                                .registry = node_.registry});
+          return plugin.create(
+              node_.reactor, node_.launch_thread, options, std::move(events),
+              // TERM, not KILL: a child cleans up what is below it when its owner dies.
+              {.parent_death_signal =
+                   node_.config.get(attribute::kPdeathsig) ? std::optional(SIGTERM) : std::nullopt,
+               .descriptor_limit = node_.usual_nofile,
+               .registry = node_.registry});
         },
         node_.config.get(attribute::kLaunchConcurrency),
         {.on_created = [this](ChildId rank, const ChildCreated& event) { on_created(rank, event); },
@@ -76,11 +77,12 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     node_.gate.admit(uuid_, secret_, *this);
     node_.residents[uuid_] = shared_from_this();  // until the last child has ended
     for (Rank rank = 0; rank < spec_.extent.num_ranks(); ++rank) {
-      children_->add(rank, {.kind = ChildKind::kProtocol,
-                            .request = [this, rank](Incarnation incarnation) { return request(rank, incarnation); },
-                            .timing = timing_,
-                            .respawn = spec_.respawn,
-                            .tail_lines = node_.config.get(attribute::kTailLogLines)});
+      children_->add(rank,
+                     {.kind = ChildKind::kProtocol,
+                      .request = [this, rank](Incarnation incarnation) { return request(rank, incarnation); },
+                      .timing = timing_,
+                      .respawn = spec_.respawn,
+                      .tail_lines = node_.config.get(attribute::kTailLogLines)});
     }
     return {};
   }
@@ -123,7 +125,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   Children& children() override { return *children_; }
 
   bootstrap::StartProc start_for(ChildId rank, const bootstrap::Hello& hello) override {
-    return {.proc_id = spec_.proc_name ? ProcId::direct(hello.addr, *spec_.proc_name) : ProcId::ranked(uuid_, rank),
+    return {.proc_id =
+                spec_.proc_name ? ProcId::direct(hello.addr, *spec_.proc_name) : ProcId::ranked(uuid_, rank),
             .owner_addr = *node_.gate.address(Transport::kUnix),
             .peer_secret = peer_secret_,
             .mesh = uuid_};
@@ -253,8 +256,8 @@ class PluginAlloc final : public Alloc {
   PluginAlloc(Runtime& runtime, std::shared_ptr<Allocation> allocation, bool is_local)
       : runtime_(runtime), allocation_(std::move(allocation)), is_local_(is_local) {}
 
-  // The safety net: whoever lets go of an allocation has it killed. Its observer is not called any more afterwards, or, when
-  // it is the observer that let go, after that call.
+  // The safety net: whoever lets go of an allocation has it killed. Its observer is not called any more
+  // afterwards, or, when it is the observer that let go, after that call.
   ~PluginAlloc() override {
     if (runtime_.reactor().on_thread()) {
       runtime_.reactor().post([allocation = allocation_] { allocation->abandon(); });
@@ -304,14 +307,19 @@ class PluginAlloc final : public Alloc {
 
 class PluginAllocator final : public Allocator {
  public:
-  PluginAllocator(Runtime& runtime, std::shared_ptr<Plugin> plugin, OptionValues options, BootstrapCommand command)
-      : runtime_(runtime), plugin_(std::move(plugin)), options_(std::move(options)), command_(std::move(command)) {}
+  PluginAllocator(Runtime& runtime, std::shared_ptr<Plugin> plugin, OptionValues options,
+                  BootstrapCommand command)
+      : runtime_(runtime),
+        plugin_(std::move(plugin)),
+        options_(std::move(options)),
+        command_(std::move(command)) {}
 
   std::unique_ptr<Alloc> allocate(AllocSpec spec) override {
     value_or_throw(validate(spec));
     if (spec.transport == Transport::kLocal && !plugin_->description().can(Capability::kLocalProcs)) {
-      throw Error(Cause::kInvalidArgument, "the transport 'local' reaches procs of one process only, and allocator '" +
-                                               plugin_->description().name + "' starts processes");
+      throw Error(Cause::kInvalidArgument,
+                  "the transport 'local' reaches procs of one process only, and allocator '" +
+                      plugin_->description().name + "' starts processes");
     }
     auto allocation = std::make_shared<Allocation>(runtime_.node(), std::move(spec), command_);
     runtime_.run_on_reactor([&] {
@@ -337,7 +345,9 @@ BootstrapCommand BootstrapCommand::stock() {
   for (const auto& folder : {program.parent_path(), program.parent_path().parent_path() / "bin"}) {
     const auto candidate = folder / "hostmesh-bootstrap";
     if (::access(candidate.c_str(), X_OK) == 0) {
-      return {.argv = {candidate.string()}, .environment = bootstrap::current_environment(), .working_directory = {}};
+      return {.argv = {candidate.string()},
+              .environment = bootstrap::current_environment(),
+              .working_directory = {}};
     }
   }
   return {.argv = {"hostmesh-bootstrap"},
@@ -351,14 +361,15 @@ BootstrapCommand BootstrapCommand::this_program() {
           .working_directory = {}};
 }
 
-std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name, Runtime& runtime,
-                                          BootstrapCommand command) {
+std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name,
+                                          Runtime& runtime, BootstrapCommand command) {
   const auto plugins = value_or_throw(load_plugins_yaml(file.empty() ? default_plugins_file() : file));
   const AllocatorEntry* entry = value_or_throw(plugins.find(name));
   PluginRegistry registry(plugins.search_path());
   auto plugin = value_or_throw(find_plugin(registry, *entry));
   auto options = value_or_throw(validate_options(*entry, plugin->description()));
-  return std::make_unique<PluginAllocator>(runtime, std::move(plugin), std::move(options), std::move(command));
+  return std::make_unique<PluginAllocator>(runtime, std::move(plugin), std::move(options),
+                                           std::move(command));
 }
 
 }  // namespace hostmesh

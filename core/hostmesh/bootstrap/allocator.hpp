@@ -18,15 +18,17 @@ struct BootstrapCommand {
   std::vector<std::string> environment;  // "NAME=value", complete
   std::string working_directory;         // empty: ours
 
-  // hostmesh-bootstrap of the installation or build tree that the running program belongs to, with our environment.
+  // hostmesh-bootstrap of the installation or build tree that the running program belongs to, with our
+  // environment.
   static BootstrapCommand stock();
   // This very program again, with our environment.
   static BootstrapCommand this_program();
 };
 
-// The allocator `name` of `file`; an empty name is the file's default, an empty path the usual place. Throws Error: the
-// file's problems as file:line:column, a plugin that cannot be used with its reason.
-std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name, Runtime& runtime,
+// The allocator `name` of `file`; an empty name is the file's default, an empty path the usual place. Throws
+// Error: the file's problems as file:line:column, a plugin that cannot be used with its reason.
+std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name,
+                                          Runtime& runtime,
                                           BootstrapCommand command = BootstrapCommand::stock());
 
 }  // namespace hostmesh

@@ -54,7 +54,8 @@ class Child {
         hooks_(make_hooks(node_)),
         reaper_(node_.reactor, node_.registry),
         lifeline_(io_context_of(node_.reactor), lifeline.release()),
-        signals_(io_context_of(node_.reactor), SIGTERM, SIGINT),
+        // HUP: what the kernel sends to a stopped process, with CONT, when its owner is gone.
+        signals_(io_context_of(node_.reactor), SIGTERM, SIGINT, SIGHUP),
         give_up_(node_.reactor) {}
 
   [[noreturn]] void run() {
@@ -100,9 +101,10 @@ class Child {
                  node_.config, [this, hello](Result<std::shared_ptr<Connection>> connection) {
                    if (!connection) die("cannot reach its owner: " + connection.error().text());
                    link_ = node_.system.router().add_link(
-                       *std::move(connection), {.name = "its owner at " + owner_.text(),
-                                                .on_side_message = [this](ByteView bytes) { on_message(bytes); },
-                                                .on_close = [this](const CloseReason&) { leave(1, Mode::kAtOnce); }});
+                       *std::move(connection),
+                       {.name = "its owner at " + owner_.text(),
+                        .on_side_message = [this](ByteView bytes) { on_message(bytes); },
+                        .on_close = [this](const CloseReason&) { leave(1, Mode::kAtOnce); }});
                    tell(hello);
                  });
   }
@@ -122,14 +124,16 @@ class Child {
       case MessageType::kStartProc:
         if (const auto start = unpack<StartProc>(bytes)) return start_proc(*start);
         break;
-      case MessageType::kHeartbeat: return tell(Heartbeat{});
+      case MessageType::kHeartbeat:
+        return tell(Heartbeat{});
       case MessageType::kStopAndExit:
         if (const auto stop = unpack<StopAndExit>(bytes)) return leave(stop->code, Mode::kOrderly);
         break;
       case MessageType::kExit:
         if (const auto stop = unpack<Exit>(bytes)) return leave(stop->code, Mode::kAtOnce);
         break;
-      default: break;
+      default:
+        break;
     }
     log::error("its owner sent a message that cannot be read; leaving");
     leave(1, Mode::kAtOnce);
@@ -154,30 +158,30 @@ class Child {
 
   // Other members of the allocation are dialled when first written to.
   void dial_peers_with(const Secret& secret) {
-    node_.system.router().set_dialer(
-        [this, secret](const ChannelAddr& address, std::function<void(Result<std::shared_ptr<Link>>)> done) {
-          PeerClaim claim{.role = Role::kPeer,
-                          .allocation = payload_.allocation,
-                          .rank = payload_.rank,
-                          .incarnation = payload_.incarnation};
-          if (payload_.listen_on) {
-            claim.process = node_.gate.address(*parse_transport(*payload_.listen_on))->text();
-          }
-          auto& slot = peer_dials_.emplace_back();
-          slot = dial(node_.reactor, address,
-                      {.claim = claim,
-                       .key = key_for(secret, claim),
-                       .deadline = Deadline::after(node_.config.get(attribute::kMessageDeliveryTimeout))},
-                      node_.config,
-                      [this, address, done = std::move(done)](Result<std::shared_ptr<Connection>> connection) {
-                        if (!connection) return done(connection.error());
-                        done(node_.system.router().add_link(*std::move(connection), {.name = address.text()}));
-                      });
-        });
+    node_.system.router().set_dialer([this, secret](const ChannelAddr& address,
+                                                    std::function<void(Result<std::shared_ptr<Link>>)> done) {
+      PeerClaim claim{.role = Role::kPeer,
+                      .allocation = payload_.allocation,
+                      .rank = payload_.rank,
+                      .incarnation = payload_.incarnation};
+      if (payload_.listen_on) {
+        claim.process = node_.gate.address(*parse_transport(*payload_.listen_on))->text();
+      }
+      auto& slot = peer_dials_.emplace_back();
+      slot = dial(node_.reactor, address,
+                  {.claim = claim,
+                   .key = key_for(secret, claim),
+                   .deadline = Deadline::after(node_.config.get(attribute::kMessageDeliveryTimeout))},
+                  node_.config,
+                  [this, address, done = std::move(done)](Result<std::shared_ptr<Connection>> connection) {
+                    if (!connection) return done(connection.error());
+                    done(node_.system.router().add_link(*std::move(connection), {.name = address.text()}));
+                  });
+    });
   }
 
-  // The one way out. Orderly: what runs here is stopped first; a second call makes it short. Either way everything below
-  // this process is killed before it ends, and what was said is flushed.
+  // The one way out. Orderly: what runs here is stopped first; a second call makes it short. Either way
+  // everything below this process is killed before it ends, and what was said is flushed.
   void leave(int code, Mode mode) {
     if (mode == Mode::kOrderly) {
       if (std::exchange(leaving_, true)) return;
@@ -234,8 +238,8 @@ bool is_child() {
 void run_child(ActorTable actors, const std::function<ChildHooks(Node&)>& make_hooks) {
   const std::string mode = std::getenv(kEnvMode) == nullptr ? "" : std::getenv(kEnvMode);
   if (mode != kModeStdin) {
-    die(std::string("this program is started by hostmesh, not by hand: ") + kEnvMode + " is '" + mode + "', not '" +
-        kModeStdin + "'");
+    die(std::string("this program is started by hostmesh, not by hand: ") + kEnvMode + " is '" + mode +
+        "', not '" + kModeStdin + "'");
   }
   const char* address = std::getenv(kEnvAddr);
   const auto owner = ChannelAddr::parse(address == nullptr ? "" : address);
@@ -252,7 +256,8 @@ void run_child(ActorTable actors, const std::function<ChildHooks(Node&)>& make_h
   Config config = Config::from_process_environment();
   config.install_from_parent(payload->config);
   // Never destroyed: the process ends from within.
-  auto* child = new Child(*std::move(payload), std::move(lifeline), *owner, config, std::move(actors), make_hooks);
+  auto* child =
+      new Child(*std::move(payload), std::move(lifeline), *owner, config, std::move(actors), make_hooks);
   child->run();
 }
 

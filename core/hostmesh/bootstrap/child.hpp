@@ -1,4 +1,5 @@
-// The child's end of the bootstrap protocol: a launched process becomes a proc of its owner, until told or left alone.
+// The child's end of the bootstrap protocol: a launched process becomes a proc of its owner, until told or
+// left alone.
 #pragma once
 
 #include <functional>
@@ -18,9 +19,9 @@ struct ChildHooks {
   std::function<void(std::function<void()> done)> on_stop;
 };
 
-// Runs the child on the calling thread and exits the process when the owner says so, when its lifeline or connection
-// ends, or on SIGTERM; whatever runs below it is killed first. What goes wrong before that is said on stderr, and the
-// exit code is 1. Call it before threads are started.
+// Runs the child on the calling thread and exits the process when the owner says so, when its lifeline or
+// connection ends, or on SIGTERM; whatever runs below it is killed first. What goes wrong before that is said
+// on stderr, and the exit code is 1. Call it before threads are started.
 [[noreturn]] void run_child(ActorTable actors, const std::function<ChildHooks(Node&)>& make_hooks);
 
 }  // namespace hostmesh::bootstrap

@@ -62,7 +62,8 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
 
   Result<Secret> key_of(const PeerClaim& claim) {
     Party* party = party_of(claim.allocation);
-    if (party == nullptr) return Error(Cause::kAuthentication, "no allocation '" + claim.allocation + "' is here");
+    if (party == nullptr)
+      return Error(Cause::kAuthentication, "no allocation '" + claim.allocation + "' is here");
     if (claim.role == Role::kPeer) {
       if (party->peer_secret.empty()) return Error(Cause::kAuthentication, "no other members are let in");
       return key_for(party->peer_secret, claim);
@@ -125,8 +126,8 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
         if (!hello) return violated("a Hello that cannot be read: " + hello.error().text());
         if (visitor->standing == Visitor::Standing::kAccepted) return violated("it said Hello twice");
         if (hello->version != kProtocolVersion) {
-          return violated("it speaks version " + std::to_string(hello->version) + " of the protocol, its owner " +
-                          std::to_string(kProtocolVersion));
+          return violated("it speaks version " + std::to_string(hello->version) +
+                          " of the protocol, its owner " + std::to_string(kProtocolVersion));
         }
         visitor->standing = Visitor::Standing::kAccepted;
         visitor->hello = *hello;
@@ -140,7 +141,8 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
         const auto started = unpack<StartedProc>(bytes);
         if (!started) return violated("a StartedProc that cannot be read: " + started.error().text());
         if (started->proc_id != visitor->assigned.proc_id) {
-          return violated("it started " + started->proc_id.text() + " and not " + visitor->assigned.proc_id.text());
+          return violated("it started " + started->proc_id.text() + " and not " +
+                          visitor->assigned.proc_id.text());
         }
         if (guests->children().incarnation(visitor->child) == visitor->incarnation &&
             guests->children().phase(visitor->child) == ChildPhase::kConnected) {
@@ -152,8 +154,12 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
         guests->children().started(visitor->child, visitor->incarnation);
         return;
       }
-      case MessageType::kHeartbeat: guests->children().heard(visitor->child, visitor->incarnation); return;
-      default: violated("a message of an unknown type"); return;
+      case MessageType::kHeartbeat:
+        guests->children().heard(visitor->child, visitor->incarnation);
+        return;
+      default:
+        violated("a message of an unknown type");
+        return;
     }
   }
 
@@ -187,7 +193,8 @@ Gate::Gate(Reactor& reactor, const Config& config, ActorSystem& system)
 Gate::~Gate() {
   // Handlers that still come find no gate; links break their circle with the visitor here.
   for (const auto& visitor : std::exchange(impl_->visitors, {})) {
-    if (const auto link = std::exchange(visitor->link, nullptr)) link->close("its owner is going away", Duration::zero());
+    if (const auto link = std::exchange(visitor->link, nullptr))
+      link->close("its owner is going away", Duration::zero());
   }
   impl_->peers.clear();
   impl_->listeners.clear();
@@ -197,23 +204,23 @@ Result<ChannelAddr> Gate::address(Transport transport) {
   auto& listener = impl_->listeners[transport];
   if (!listener) {
     const std::weak_ptr<Impl> weak = impl_;
-    auto made = Listener::listen(
-        impl_->reactor, ChannelAddr::any(transport),
-        {.identity = kOwnerIdentity,
-         .key_of =
-             [weak](const PeerClaim& claim) -> Result<Secret> {
-           const auto self = weak.lock();
-           if (!self) return Error(Cause::kAuthentication, "nobody is let in any more");
-           return self->key_of(claim);
-         },
-         .on_refused =
-             [](const Error& why, const std::string& who) {
-               log::warning("a peer was turned away " + log::field("who", who) + " " + log::field("why", why.text()));
-             }},
-        impl_->config,
-        [weak](std::shared_ptr<Connection> connection) {
-          if (const auto self = weak.lock()) self->on_connection(std::move(connection));
-        });
+    auto made = Listener::listen(impl_->reactor, ChannelAddr::any(transport),
+                                 {.identity = kOwnerIdentity,
+                                  .key_of = [weak](const PeerClaim& claim) -> Result<Secret> {
+                                    const auto self = weak.lock();
+                                    if (!self)
+                                      return Error(Cause::kAuthentication, "nobody is let in any more");
+                                    return self->key_of(claim);
+                                  },
+                                  .on_refused =
+                                      [](const Error& why, const std::string& who) {
+                                        log::warning("a peer was turned away " + log::field("who", who) +
+                                                     " " + log::field("why", why.text()));
+                                      }},
+                                 impl_->config, [weak](std::shared_ptr<Connection> connection) {
+                                   if (const auto self = weak.lock())
+                                     self->on_connection(std::move(connection));
+                                 });
     if (!made) return made.error().with_phase("listen");
     listener = *std::move(made);
   }
@@ -229,7 +236,8 @@ void Gate::admit(const std::string& allocation, const Secret& secret, Guests& gu
 void Gate::dismiss(const std::string& allocation) {
   impl_->parties.erase(allocation);
   for (const auto& visitor : impl_->visitors) {
-    if (visitor->allocation == allocation && visitor->link) visitor->link->close("the allocation has ended", kFarewell);
+    if (visitor->allocation == allocation && visitor->link)
+      visitor->link->close("the allocation has ended", kFarewell);
   }
   for (const auto& [number, peer] : impl_->peers) {
     if (peer.allocation == allocation) peer.link->close("the allocation has ended", kFarewell);

@@ -1,8 +1,8 @@
 // Gate: where launched children, and later other members of their allocation, come in.
 //
-// The owner's end of the bootstrap protocol. It listens, lets through only who proves the key of a child that is awaited
-// (or membership of the allocation), turns what a child says into events of its Children, and binds it into the router.
-// One Gate of a process serves all its allocations. Reactor thread only.
+// The owner's end of the bootstrap protocol. It listens, lets through only who proves the key of a child that
+// is awaited (or membership of the allocation), turns what a child says into events of its Children, and
+// binds it into the router. One Gate of a process serves all its allocations. Reactor thread only.
 #pragma once
 
 #include <functional>
@@ -17,8 +17,8 @@
 
 namespace hostmesh::bootstrap {
 
-// Whom a Gate asks about the children of one allocation. Outlives its admission; called on the reactor, never from
-// inside a call to the Gate.
+// Whom a Gate asks about the children of one allocation. Outlives its admission; called on the reactor, never
+// from inside a call to the Gate.
 class Guests {
  public:
   virtual ~Guests() = default;
@@ -46,7 +46,8 @@ class Gate {
   // Other members of `allocation` (its hosts, its client) may come in with keys from `peer_secret`.
   void admit_peers(const std::string& allocation, const Secret& peer_secret);
 
-  // A child was turned away or broke the protocol before anything else could be said of it: for logs and tests.
+  // A child was turned away or broke the protocol before anything else could be said of it: for logs and
+  // tests.
   std::uint64_t refused() const;
 
  private:

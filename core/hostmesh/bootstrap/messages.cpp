@@ -65,7 +65,8 @@ Bytes pack_payload(const Payload& payload) {
 Result<Payload> read_payload(int fd, Deadline deadline) {
   std::array<std::uint8_t, 8> head;
   if (auto got = read_exactly(fd, head, deadline); !got) return got.error();
-  if (!std::equal(kMagic.begin(), kMagic.end(), head.begin())) return bad_payload("does not start as one should");
+  if (!std::equal(kMagic.begin(), kMagic.end(), head.begin()))
+    return bad_payload("does not start as one should");
   std::uint32_t size = 0;
   for (int i = 0; i < 4; ++i) size |= static_cast<std::uint32_t>(head[4 + i]) << (8 * i);
   if (size > kMaxPayload) return bad_payload("claims to be " + std::to_string(size) + " bytes long");
@@ -81,7 +82,8 @@ Result<Payload> read_payload(int fd, Deadline deadline) {
 
 std::vector<std::string> current_environment() {
   std::vector<std::string> environment;
-  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) environment.emplace_back(*entry);
+  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry)
+    environment.emplace_back(*entry);
   return environment;
 }
 

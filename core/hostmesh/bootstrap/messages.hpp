@@ -1,5 +1,5 @@
-// The bootstrap protocol: what a launched child and its owner say to each other, before and besides everything else, on
-// the connection that the child opens.
+// The bootstrap protocol: what a launched child and its owner say to each other, before and besides
+// everything else, on the connection that the child opens.
 //
 //   child                         owner
 //     |-- Hello ------------------->|     once, the first message
@@ -49,8 +49,8 @@ struct StartProc {
   static constexpr MessageType kType = MessageType::kStartProc;
   ProcId proc_id;          // who the child is from now on
   ChannelAddr owner_addr;  // the owner's own address: it is reached over this connection
-  Secret peer_secret;      // proves membership to the other procs of the allocation; all zero when there are none
-  std::string mesh;        // the mesh this is for, for messages
+  Secret peer_secret;  // proves membership to the other procs of the allocation; all zero when there are none
+  std::string mesh;    // the mesh this is for, for messages
 };
 
 struct StartedProc {
@@ -88,7 +88,9 @@ Result<M> unpack(ByteView bytes) {
 }
 
 // The type of a packed message; 0 is none.
-inline MessageType type_of(ByteView bytes) { return bytes.empty() ? MessageType{} : MessageType{bytes.front()}; }
+inline MessageType type_of(ByteView bytes) {
+  return bytes.empty() ? MessageType{} : MessageType{bytes.front()};
+}
 
 // What a child reads from its lifeline before anything else: its identity, and its secret.
 struct Payload {
@@ -96,9 +98,10 @@ struct Payload {
   std::string allocation;
   Rank rank = 0;
   Incarnation incarnation = 0;
-  Secret key;                            // proves exactly this incarnation
-  std::string owner_identity;            // whom the child expects at the address
-  std::optional<std::string> listen_on;  // a transport to listen on, by name; unset: the owner is its only gate
+  Secret key;                  // proves exactly this incarnation
+  std::string owner_identity;  // whom the child expects at the address
+  std::optional<std::string>
+      listen_on;  // a transport to listen on, by name; unset: the owner is its only gate
   std::map<std::string, std::string> config;
 };
 

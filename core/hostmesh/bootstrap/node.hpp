@@ -1,7 +1,7 @@
 // Node: what every process of a mesh is made of, the client as well as each child.
 //
-// One reactor and what lives on it. The client runs the reactor on a thread of its own (Runtime), a child on its main
-// thread. Several Nodes may live in one process; nothing here is global to the process.
+// One reactor and what lives on it. The client runs the reactor on a thread of its own (Runtime), a child on
+// its main thread. Several Nodes may live in one process; nothing here is global to the process.
 #pragma once
 
 #include <map>
@@ -31,8 +31,8 @@ struct Node {
   LaunchThread launch_thread;
   std::optional<std::uint64_t> usual_nofile;  // what children get back when we raised our own limit
   Gate gate;
-  // What must live on until its own end, whoever has let go of it: allocations that still have children, by name. Emptied
-  // on the reactor before the reactor ends.
+  // What must live on until its own end, whoever has let go of it: allocations that still have children, by
+  // name. Emptied on the reactor before the reactor ends.
   std::map<std::string, std::shared_ptr<void>> residents;
 };
 

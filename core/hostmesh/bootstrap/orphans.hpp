@@ -28,9 +28,10 @@ class Orphans {
   Orphans(Reactor& reactor, std::shared_ptr<ChildRegistry> registry);
 
   void set_policy(OrphansAre policy) { policy_ = policy; }
-  // Kills the orphans of `allocation` and of what they leave behind in turn, until none is left, and then calls `done`, never
-  // inside this call. One sweep runs at a time; what is asked for meanwhile is done next. With kMarked, those that had
-  // died by themselves before they were looked at cannot be told from other code's children, and stay zombies.
+  // Kills the orphans of `allocation` and of what they leave behind in turn, until none is left, and then
+  // calls `done`, never inside this call. One sweep runs at a time; what is asked for meanwhile is done next.
+  // With kMarked, those that had died by themselves before they were looked at cannot be told from other
+  // code's children, and stay zombies.
   void sweep(const std::string& allocation, std::function<void()> done);
 
  private:

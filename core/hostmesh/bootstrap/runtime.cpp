@@ -59,10 +59,18 @@ Runtime::~Runtime() {
   impl_->thread.join();
 }
 
-Client& Runtime::client() { return *impl_->client; }
-Config& Runtime::config() { return impl_->node.config; }
-Reactor& Runtime::reactor() { return impl_->node.reactor; }
-bootstrap::Node& Runtime::node() { return impl_->node; }
+Client& Runtime::client() {
+  return *impl_->client;
+}
+Config& Runtime::config() {
+  return impl_->node.config;
+}
+Reactor& Runtime::reactor() {
+  return impl_->node.reactor;
+}
+bootstrap::Node& Runtime::node() {
+  return impl_->node;
+}
 
 void Runtime::run_on_reactor(const std::function<void()>& work) {
   if (impl_->node.reactor.on_thread()) {

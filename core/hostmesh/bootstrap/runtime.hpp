@@ -1,7 +1,7 @@
 // Runtime: what a client program makes first. One reactor thread, and everything that a mesh needs on it.
 //
-// main() makes it and hands it down; many may live in one process. Destroying it ends its thread; what was allocated
-// through it must be gone by then, and what is not is killed.
+// main() makes it and hands it down; many may live in one process. Destroying it ends its thread; what was
+// allocated through it must be gone by then, and what is not is killed.
 #pragma once
 
 #include <functional>
@@ -22,9 +22,9 @@ struct Node;
 struct RuntimeOptions {
   // Layers as in config.hpp; the default reads this process's environment.
   Config config = Config::from_process_environment();
-  // kWholeProcess: this process exists for its mesh (the command line does). Then every orphan below it is ours, to be
-  // collected and, at the end, killed. kShared: other code starts processes here too, and only what hostmesh started is
-  // touched.
+  // kWholeProcess: this process exists for its mesh (the command line does). Then every orphan below it is
+  // ours, to be collected and, at the end, killed. kShared: other code starts processes here too, and only
+  // what hostmesh started is touched.
   enum class Descendants : std::uint8_t { kShared, kWholeProcess } descendants = Descendants::kShared;
 };
 
@@ -41,8 +41,8 @@ class Runtime {
   Config& config();
   Reactor& reactor();
 
-  // Runs `work` on the reactor and waits for it; an exception in it comes out here. Calling this on the reactor thread is
-  // an error that says so.
+  // Runs `work` on the reactor and waits for it; an exception in it comes out here. Calling this on the
+  // reactor thread is an error that says so.
   void run_on_reactor(const std::function<void()>& work);
   // kWholeProcess only, otherwise nothing: kills every process below this one and waits until they are gone.
   Result<> sweep(Deadline deadline);

@@ -30,8 +30,8 @@ class ActorMesh {
     for (const ActorRef<A>& ref : refs_) client_->send(ref, message);
   }
 
-  // Asks every rank and waits for all answers, in rank order, each with its point. Throws Error naming the ranks that did
-  // not answer, and why, as soon as all others have.
+  // Asks every rank and waits for all answers, in rank order, each with its point. Throws Error naming the
+  // ranks that did not answer, and why, as soon as all others have.
   template <class M>
   std::vector<std::pair<Point, typename M::Reply>> call(const M& message) {
     return call(message, Deadline::after(call_timeout_));

@@ -23,10 +23,11 @@ struct Residence {
   }
 
   Result<ActorId> start(Proc& proc) {
-    return proc.spawn(kAgentActor,
-                      detail::typed_actor(std::make_unique<ProcAgent>(
-                          node.config, [this](Proc& on, const SpawnActor& request) { return built_in(on, request); })),
-                      {.where = Where::kReactor, .owner = std::nullopt});
+    return proc.spawn(
+        kAgentActor,
+        detail::typed_actor(std::make_unique<ProcAgent>(
+            node.config, [this](Proc& on, const SpawnActor& request) { return built_in(on, request); })),
+        {.where = Where::kReactor, .owner = std::nullopt});
   }
 
   void stop(const std::function<void()>& done) {

@@ -32,8 +32,8 @@ Error error_of_ranks(std::string_view phase, const std::vector<std::pair<Rank, E
   if (failures.size() > 1) {
     std::vector<Rank> ranks;
     for (const auto& [rank, error] : failures) ranks.push_back(rank);
-    info.message += " (the first of " + std::to_string(failures.size()) + " failures among " + std::to_string(total) +
-                    " ranks: " + ranks_text(ranks) + ")";
+    info.message += " (the first of " + std::to_string(failures.size()) + " failures among " +
+                    std::to_string(total) + " ranks: " + ranks_text(ranks) + ")";
   }
   return Error(std::move(info));
 }

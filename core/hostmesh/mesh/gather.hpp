@@ -1,4 +1,5 @@
-// Gather: waits for one answer from each of N, and turns the failures among them into one error that names them.
+// Gather: waits for one answer from each of N, and turns the failures among them into one error that names
+// them.
 #pragma once
 
 #include <condition_variable>
@@ -20,13 +21,15 @@ namespace hostmesh {
 std::string ranks_text(const std::vector<Rank>& sorted_ranks);
 
 // The error for a set of ranks: the first failure in full, and which ranks failed how.
-Error error_of_ranks(std::string_view phase, const std::vector<std::pair<Rank, Error>>& failures, std::uint64_t total);
+Error error_of_ranks(std::string_view phase, const std::vector<std::pair<Rank, Error>>& failures,
+                     std::uint64_t total);
 
-// Throws on the reactor thread, where waiting for what the reactor does would be for ever. `what` is the call.
+// Throws on the reactor thread, where waiting for what the reactor does would be for ever. `what` is the
+// call.
 void refuse_on_reactor(const Client& client, std::string_view what);
 
-// Slots may be filled from any thread; wait() once, on another. Each slot is filled exactly once by its call, which has a
-// deadline, so that the wait needs none.
+// Slots may be filled from any thread; wait() once, on another. Each slot is filled exactly once by its call,
+// which has a deadline, so that the wait needs none.
 template <class R>
 class Gather {
  public:

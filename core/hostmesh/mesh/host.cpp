@@ -61,18 +61,19 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     return Children::make(
         node.reactor,
         [&](ChildLauncher::Events events) -> Result<std::unique_ptr<ChildLauncher>> {
-          return std::unique_ptr<ChildLauncher>(std::make_unique<LocalLauncher>(
-              node.reactor, node.launch_thread,
-              LocalLauncher::Options{.parent_death_signal = on_death,
-                                     .node = {},
-                                     .descriptor_limit = node.usual_nofile,
-                                     .registry = node.registry},
-              std::move(events)));
+          return std::unique_ptr<ChildLauncher>(
+              std::make_unique<LocalLauncher>(node.reactor, node.launch_thread,
+                                              LocalLauncher::Options{.parent_death_signal = on_death,
+                                                                     .node = {},
+                                                                     .descriptor_limit = node.usual_nofile,
+                                                                     .registry = node.registry},
+                                              std::move(events)));
         },
         node.config.get(attribute::kLaunchConcurrency),
         {.on_created = [this](ChildId id, const ChildCreated& event) { on_created(id, event); },
          .on_running = [this](ChildId id) { change(id, Status::running()); },
-         .on_stopped = [this](ChildId id, const StopReason& reason, Children::Events::More) { on_stopped(id, reason); },
+         .on_stopped = [this](ChildId id, const StopReason& reason,
+                              Children::Events::More) { on_stopped(id, reason); },
          .on_failed = [this](ChildId id, const Error& error) { on_failed(id, error); },
          .on_output = [this](ChildId id, Stream stream, ByteView bytes) { on_output(id, stream, bytes); }});
   }
@@ -87,7 +88,8 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     node.gate.admit(allocation, secret, *this);
     node.system.router().add_own_address(ref.addr());
     Proc& service = node.system.add_proc(ref.service_proc());
-    const auto agent = service.spawn(kAgentActor, std::make_unique<HostAgent>(*owner), {.where = Where::kReactor});
+    const auto agent =
+        service.spawn(kAgentActor, std::make_unique<HostAgent>(*owner), {.where = Where::kReactor});
     if (!agent) return agent.error();
     return {};
   }
@@ -97,34 +99,37 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   }
 
   Result<> create(const CreateProcs& request) {
-    if (shutting_down) return Error(Cause::kCancelled, "the host is shutting down").with_host(ref.addr().text());
+    if (shutting_down)
+      return Error(Cause::kCancelled, "the host is shutting down").with_host(ref.addr().text());
     if (meshes.contains(request.mesh)) return {};  // asked twice
     Mesh& mesh = meshes[request.mesh];
     mesh.request = request;
     for (std::uint64_t local = 0; local < request.count; ++local) {
       const ChildId id = procs.size();
       const Rank rank = request.first_rank + local;
-      procs.push_back({.mesh = request.mesh,
-                       .rank = rank,
-                       .state = {.rank = rank, .status = Status::initializing(), .pid = 0, .reason = std::nullopt}});
+      procs.push_back(
+          {.mesh = request.mesh,
+           .rank = rank,
+           .state = {.rank = rank, .status = Status::initializing(), .pid = 0, .reason = std::nullopt}});
       mesh.procs.push_back(id);
       ++mesh.alive;
     }
     const bool plain_procs = request.proc.kind == ProcTemplate::Kind::kCommand;
     for (std::uint64_t local = 0; local < request.count; ++local) {
-      children_of(mesh).add(mesh.procs[local],
-                            {.kind = plain_procs ? ChildKind::kPlain : ChildKind::kProtocol,
-                             .request = [this, id = mesh.procs[local], local](
-                                            Incarnation incarnation) { return launch_request(id, local, incarnation); },
-                             .timing = timing(request.ready_within),
-                             .respawn = {},
-                             .tail_lines = node.config.get(attribute::kTailLogLines)});
+      children_of(mesh).add(
+          mesh.procs[local],
+          {.kind = plain_procs ? ChildKind::kPlain : ChildKind::kProtocol,
+           .request = [this, id = mesh.procs[local],
+                       local](Incarnation incarnation) { return launch_request(id, local, incarnation); },
+           .timing = timing(request.ready_within),
+           .respawn = {},
+           .tail_lines = node.config.get(attribute::kTailLogLines)});
     }
     return {};
   }
 
-  // The phases share what the client grants, so that the host, which knows the cause, always speaks before the client
-  // gives up.
+  // The phases share what the client grants, so that the host, which knows the cause, always speaks before
+  // the client gives up.
   ChildTiming timing(Duration ready_within) const {
     ChildTiming timing = ChildTiming::from(node.config);
     if (ready_within > Duration::zero()) {
@@ -140,14 +145,14 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     const CreateProcs& request = meshes.at(proc.mesh).request;
     const Extent& extent = request.extent;
     const auto point = extent.point_of_rank(proc.rank);
-    LaunchRequest launch{.rank = proc.rank,
-                         .incarnation = incarnation,
-                         .argv = request.proc.argv,
-                         .environment = {},
-                         .working_directory =
-                             is_folder(request.proc.working_directory) ? request.proc.working_directory : "",
-                         .stdin_payload = {},
-                         .stdin_use = LaunchRequest::Stdin::kPayloadThenEof};
+    LaunchRequest launch{
+        .rank = proc.rank,
+        .incarnation = incarnation,
+        .argv = request.proc.argv,
+        .environment = {},
+        .working_directory = is_folder(request.proc.working_directory) ? request.proc.working_directory : "",
+        .stdin_payload = {},
+        .stdin_use = LaunchRequest::Stdin::kPayloadThenEof};
     const std::string rank = std::to_string(proc.rank);
     const std::string world = std::to_string(extent.num_ranks());
     std::vector<std::pair<std::string, std::string>> added{
@@ -160,12 +165,16 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
         {"HOSTMESH_MESH", request.host_mesh},
         {"RANK", rank},
         {"WORLD_SIZE", world},
-        {"LOCAL_RANK", std::to_string(local)},
-        // The mark by which the client finds what is left here should this host be killed.
-        {bootstrap::kEnvAllocation, mark}};
+        {"LOCAL_RANK", std::to_string(local)}};
+    // The mark by which our owner knows what we leave behind, should we be killed.
+    if (const char* mark = std::getenv(bootstrap::kEnvAllocation))
+      added.emplace_back(bootstrap::kEnvAllocation, mark);
     if (request.proc.kind == ProcTemplate::Kind::kBootstrap) {
-      const PeerClaim claim{
-          .role = Role::kChild, .allocation = allocation, .rank = id, .incarnation = incarnation, .process = {}};
+      const PeerClaim claim{.role = Role::kChild,
+                            .allocation = allocation,
+                            .rank = id,
+                            .incarnation = incarnation,
+                            .process = {}};
       launch.stdin_payload = bootstrap::pack_payload({.allocation = allocation,
                                                       .rank = id,
                                                       .incarnation = incarnation,
@@ -175,10 +184,11 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
                                                       .config = request.config});
       launch.stdin_use = LaunchRequest::Stdin::kLifeline;
       const auto address = node.gate.address(Transport::kUnix);
-      added.insert(added.end(), {{bootstrap::kEnvAddr, address ? address->text() : ""},
-                                 {bootstrap::kEnvIndex, rank},
-                                 {bootstrap::kEnvMode, bootstrap::kModeStdin},
-                                 {bootstrap::kEnvProcessName, "proc " + name_of(proc) + " @ " + ref.addr().text()}});
+      added.insert(added.end(),
+                   {{bootstrap::kEnvAddr, address ? address->text() : ""},
+                    {bootstrap::kEnvIndex, rank},
+                    {bootstrap::kEnvMode, bootstrap::kModeStdin},
+                    {bootstrap::kEnvProcessName, "proc " + name_of(proc) + " @ " + ref.addr().text()}});
     }
     launch.environment = bootstrap::child_environment(request.proc.environment, added);
     return launch;
@@ -276,12 +286,11 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     Mesh& mesh = meshes.at(name);
     // A proc stays bound to its closed link, so that whoever calls it later is told that it is gone, and why.
     if (mesh.request.output) {
-      service_send(*mesh.request.output,
-                   ProcOutput{.rank = procs[id].rank,
-                              .what = ProcOutput::What::kEnd,
-                              .bytes = {},
-                              .reason = reason,
-                              .failure = failure});
+      service_send(*mesh.request.output, ProcOutput{.rank = procs[id].rank,
+                                                    .what = ProcOutput::What::kEnd,
+                                                    .bytes = {},
+                                                    .reason = reason,
+                                                    .failure = failure});
     }
     --mesh.alive;
     settle(name);
@@ -307,8 +316,8 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     settle(request.mesh);
   }
 
-  // In a shutdown nobody may be taking output any more, and a command that is held back could not end: what exceeds the
-  // window from here on is dropped.
+  // In a shutdown nobody may be taking output any more, and a command that is held back could not end: what
+  // exceeds the window from here on is dropped.
   void release_output(Mesh& mesh) {
     mesh.dropping = true;
     for (const ChildId id : std::exchange(mesh.held_back, {})) children_of(mesh).resume_output(id);
@@ -380,8 +389,6 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   const HostRef ref;
   const std::string allocation;  // of the procs of this host
   const Secret secret = Secret::random();
-  // Of the allocation that this host belongs to; empty when it was started in another way.
-  const std::string mark = std::getenv(bootstrap::kEnvAllocation) == nullptr ? "" : std::getenv(bootstrap::kEnvAllocation);
   Host* owner = nullptr;
   std::unique_ptr<Children> bootstrapped;
   std::unique_ptr<Children> plain;
@@ -396,23 +403,36 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   std::vector<std::function<void(std::uint64_t)>> waiting_for_shutdown;
 };
 
-Host::Host(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) { impl_->owner = this; }
+Host::Host(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {
+  impl_->owner = this;
+}
 
-Host::~Host() { impl_->node.gate.dismiss(impl_->allocation); }
+Host::~Host() {
+  impl_->node.gate.dismiss(impl_->allocation);
+}
 
 Result<std::unique_ptr<Host>> Host::make(bootstrap::Node& node, const ChannelAddr& addr) {
   std::unique_ptr<Host> host(new Host(std::make_shared<Impl>(node, addr)));
-  if (auto begun = host->impl_->begin(); !begun) return begun.error().with_host(addr.text()).with_phase("host");
+  if (auto begun = host->impl_->begin(); !begun)
+    return begun.error().with_host(addr.text()).with_phase("host");
   return host;
 }
 
-const HostRef& Host::ref() const { return impl_->ref; }
-Result<> Host::create(const CreateProcs& request) { return impl_->create(request); }
-void Host::output_taken(const OutputTaken& taken) { impl_->output_taken(taken); }
+const HostRef& Host::ref() const {
+  return impl_->ref;
+}
+Result<> Host::create(const CreateProcs& request) {
+  return impl_->create(request);
+}
+void Host::output_taken(const OutputTaken& taken) {
+  impl_->output_taken(taken);
+}
 void Host::stop(const StopProcs& request, std::function<void(std::vector<ProcChange>)> done) {
   impl_->stop(request, std::move(done));
 }
-std::vector<ProcChange> Host::states(const std::string& mesh) const { return impl_->states(mesh); }
+std::vector<ProcChange> Host::states(const std::string& mesh) const {
+  return impl_->states(mesh);
+}
 std::vector<std::string> Host::meshes() const {
   std::vector<std::string> names;
   for (const auto& [name, mesh] : impl_->meshes) names.push_back(name);

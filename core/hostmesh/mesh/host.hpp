@@ -1,8 +1,8 @@
 // Host: a process that starts procs and stands at the gate for them.
 //
-// Made by the trampoline inside an allocated proc. It owns its procs through the same state machine as an allocation owns
-// its hosts, and drives all of them concurrently: a request only records what is wanted, answers come from what happens.
-// Reactor thread only; it lives as long as its process.
+// Made by the trampoline inside an allocated proc. It owns its procs through the same state machine as an
+// allocation owns its hosts, and drives all of them concurrently: a request only records what is wanted,
+// answers come from what happens. Reactor thread only; it lives as long as its process.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,8 @@ namespace hostmesh {
 
 class Host {
  public:
-  // `addr`: the front address, at which this process is a gateway. Makes the service proc and the agent on it.
+  // `addr`: the front address, at which this process is a gateway. Makes the service proc and the agent on
+  // it.
   static Result<std::unique_ptr<Host>> make(bootstrap::Node& node, const ChannelAddr& addr);
   ~Host();
   Host(const Host&) = delete;

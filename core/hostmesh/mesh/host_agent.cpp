@@ -24,15 +24,21 @@ void HostAgent::handle(Context&, const CreateProcs& request, Reply<void> reply) 
   }
 }
 
-void HostAgent::handle(Context&, const OutputTaken& taken) { host_.output_taken(taken); }
+void HostAgent::handle(Context&, const OutputTaken& taken) {
+  host_.output_taken(taken);
+}
 
 void HostAgent::handle(Context&, const StopProcs& request, Reply<std::vector<ProcChange>> reply) {
   host_.stop(request, later(std::move(reply)));
 }
 
-std::vector<ProcChange> HostAgent::handle(Context&, const GetProcStates& request) { return host_.states(request.mesh); }
+std::vector<ProcChange> HostAgent::handle(Context&, const GetProcStates& request) {
+  return host_.states(request.mesh);
+}
 
-std::vector<std::string> HostAgent::handle(Context&, const ListMeshes&) { return host_.meshes(); }
+std::vector<std::string> HostAgent::handle(Context&, const ListMeshes&) {
+  return host_.meshes();
+}
 
 void HostAgent::handle(Context&, const ShutdownHost& request, Reply<std::uint64_t> reply) {
   host_.shutdown(request, later(std::move(reply)));

@@ -1,4 +1,5 @@
-// HostAgent: the actor `agent` on a host's service proc. It never waits: what cannot be answered yet is answered later.
+// HostAgent: the actor `agent` on a host's service proc. It never waits: what cannot be answered yet is
+// answered later.
 #pragma once
 
 #include "hostmesh/actor/context.hpp"

@@ -42,7 +42,8 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
     table->hosts.resize(phases.size());
   }
 
-  // --- on the reactor ---------------------------------------------------------------------------------------------
+  // --- on the reactor
+  // ---------------------------------------------------------------------------------------------
 
   void on_state(const ProcState& state) {
     if (const auto* created = std::get_if<ProcCreated>(&state)) {
@@ -89,8 +90,9 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
       expected = table->hosts[host.rank].ref.agent().id();
     }
     if (host.agent != expected) {
-      fail(placed(Error(Cause::kProtocol, "the host's agent is " + host.agent.text() + " and not " + expected.text()),
-                  host.rank));
+      fail(placed(
+          Error(Cause::kProtocol, "the host's agent is " + host.agent.text() + " and not " + expected.text()),
+          host.rank));
       return;
     }
     advance(host.rank, Phase::kReady);
@@ -111,7 +113,8 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
     }
     if (phase == Phase::kReady) return;
     // Its connection may be seen to end before it is; only this says how, so it replaces that.
-    ErrorInfo info = placed(Error(Cause::kChildExited, "the process ended before it was a host"), stopped.rank).info();
+    ErrorInfo info =
+        placed(Error(Cause::kChildExited, "the process ended before it was a host"), stopped.rank).info();
     info.exit_status = stopped.reason.text();
     info.last_lines = stopped.reason.stderr_tail;
     fail(Error(std::move(info)));
@@ -128,10 +131,14 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
 
   static const char* phase_name(Phase phase) {
     switch (phase) {
-      case Phase::kLaunch: return "launch";
-      case Phase::kHello: return "hello";
-      case Phase::kHost: return "host";
-      case Phase::kReady: return "run";
+      case Phase::kLaunch:
+        return "launch";
+      case Phase::kHello:
+        return "hello";
+      case Phase::kHost:
+        return "host";
+      case Phase::kReady:
+        return "run";
     }
     return "";
   }
@@ -143,7 +150,8 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
       phases[rank] = phase;
     }
     if (phase != Phase::kReady) return;
-    // Before the waiting caller may go on: no progress is told of what has returned. Only this thread changes `ready`.
+    // Before the waiting caller may go on: no progress is told of what has returned. Only this thread changes
+    // `ready`.
     if (options.on_progress) options.on_progress(ready + 1, phases.size());
     const std::lock_guard lock(mutex);
     ++ready;
@@ -153,18 +161,20 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
   // The first failure counts, except that the news of an exit says more than that of a lost connection.
   void fail(const Error& error) {
     const std::lock_guard lock(mutex);
-    const bool says_more = failure && failure->cause() == Cause::kPeerGone && error.cause() == Cause::kChildExited &&
-                           failure->info().rank == error.info().rank;
+    const bool says_more = failure && failure->cause() == Cause::kPeerGone &&
+                           error.cause() == Cause::kChildExited && failure->info().rank == error.info().rank;
     if (!failure || says_more) failure = error;
     changed.notify_all();
   }
 
-  // --- on the caller's thread -------------------------------------------------------------------------------------
+  // --- on the caller's thread
+  // -------------------------------------------------------------------------------------
 
   void bring_up() {
-    auto [port, handle] = runtime.client().open_handler_port<HostReady>([weak = weak_from_this()](const HostReady& host) {
-      if (const auto self = weak.lock()) self->on_ready(host);
-    });
+    auto [port, handle] =
+        runtime.client().open_handler_port<HostReady>([weak = weak_from_this()](const HostReady& host) {
+          if (const auto self = weak.lock()) self->on_ready(host);
+        });
     ready_port = port;
     ready_handle = std::move(handle);
     deadline = Deadline::after(options.within);
@@ -183,7 +193,8 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
     std::optional<Error> problem;
     {
       std::unique_lock lock(mutex);
-      changed.wait_until(lock, deadline.when(), [this] { return failure || cancelled() || ready == phases.size(); });
+      changed.wait_until(lock, deadline.when(),
+                         [this] { return failure || cancelled() || ready == phases.size(); });
       // The exit status that explains a lost connection is on its way.
       if (failure && failure->cause() == Cause::kPeerGone) {
         changed.wait_for(lock, kFailureSettle, [this] { return failure->cause() != Cause::kPeerGone; });
@@ -216,12 +227,15 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
       }
       if (ranks.empty()) continue;
       if (!first) first = ranks.front();
-      text += (text.empty() ? "" : "; ") + std::string("in phase ") + phase_name(phase) + ": rank " + ranks_text(ranks);
+      text += (text.empty() ? "" : "; ") + std::string("in phase ") + phase_name(phase) + ": rank " +
+              ranks_text(ranks);
     }
     return Error(ErrorInfo{.cause = Cause::kTimeout,
-                           .message = std::to_string(phases.size() - ready) + " of " + std::to_string(phases.size()) +
-                                      " hosts were not ready within " + to_string(options.within) + " (" + text + ")",
+                           .message = std::to_string(phases.size() - ready) + " of " +
+                                      std::to_string(phases.size()) + " hosts were not ready within " +
+                                      to_string(options.within) + " (" + text + ")",
                            .rank = first,
+                           .host = first && phases[*first] > Phase::kLaunch ? table->text(*first) : "",
                            .phase = "allocate",
                            .hint = "a longer --timeout, or hostmesh run -v to see how far each host comes"});
   }
@@ -234,7 +248,8 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
   }
 
   void stop_alloc() {
-    runtime.run_on_reactor([this] { ready_handle = {}; });  // nothing is told any more once allocate() has thrown
+    // Nothing is told any more of readiness once allocate() has thrown; but who watches is to see the ends.
+    runtime.run_on_reactor([this] { ready_handle = {}; });
     alloc->kill();
     if (const auto stopped = alloc->stop_and_wait(Deadline::after(stop_limit())); !stopped) {
       log::error(stopped.error().text());
@@ -267,14 +282,21 @@ HostMesh::~HostMesh() = default;
 HostMesh HostMesh::allocate(Runtime& runtime, std::unique_ptr<Alloc> alloc, std::string_view name,
                             AllocateOptions options) {
   refuse_on_reactor(runtime.client(), "HostMesh::allocate()");
-  auto impl = std::make_shared<Impl>(runtime, std::move(alloc), value_or_throw(Name::unique(name)), std::move(options));
+  auto impl = std::make_shared<Impl>(runtime, std::move(alloc), value_or_throw(Name::unique(name)),
+                                     std::move(options));
   impl->bring_up();
   return HostMesh(std::move(impl));
 }
 
-const HostMeshRef& HostMesh::ref() const { return *impl_->ref; }
-const Extent& HostMesh::extent() const { return impl_->alloc->extent(); }
-std::string HostMesh::host_text(Rank rank) const { return impl_->table->text(rank); }
+const HostMeshRef& HostMesh::ref() const {
+  return *impl_->ref;
+}
+const Extent& HostMesh::extent() const {
+  return impl_->alloc->extent();
+}
+std::string HostMesh::host_text(Rank rank) const {
+  return impl_->table->text(rank);
+}
 
 ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOptions options) {
   refuse_on_reactor(impl_->runtime.client(), "HostMesh::spawn()");
@@ -295,8 +317,8 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
   auto procs = std::make_shared<ProcMesh::Impl>(impl_->table, unique.text(), *whole, per_host.num_ranks(),
                                                 std::move(options));
   Client& client = impl_->runtime.client();
-  auto [changes, changes_handle] = client.open_handler_port<ProcChanges>(
-      [weak = procs->weak_from_this()](const ProcChanges& news) {
+  auto [changes, changes_handle] =
+      client.open_handler_port<ProcChanges>([weak = procs->weak_from_this()](const ProcChanges& news) {
         const auto self = weak.lock();
         if (!self) return;
         for (const ProcChange& change : news.changes) self->apply(change);
@@ -304,14 +326,16 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
   procs->ports.push_back(std::move(changes_handle));
   std::optional<PortRef<ProcOutput>> output;
   if (procs->options.on_output) {
-    auto [port, handle] = client.open_handler_port<ProcOutput>([weak = procs->weak_from_this()](ProcOutput piece) {
-      if (const auto self = weak.lock()) self->take(std::move(piece));
-    });
+    auto [port, handle] =
+        client.open_handler_port<ProcOutput>([weak = procs->weak_from_this()](ProcOutput piece) {
+          if (const auto self = weak.lock()) self->take(std::move(piece));
+        });
     output = port;
     procs->ports.push_back(std::move(handle));
   }
 
-  const BootstrapCommand& program = procs->options.command ? *procs->options.command : procs->options.bootstrap;
+  const BootstrapCommand& program =
+      procs->options.command ? *procs->options.command : procs->options.bootstrap;
   const std::uint64_t host_count = impl_->table->hosts.size();
   CreateProcs request{
       .mesh = unique.text(),
@@ -343,21 +367,22 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
       }
       request.host_rank = host;
       request.first_rank = procs->first_rank(host);
-      client.call_async(ref.agent(), request, deadline,
-                        [weak = procs->weak_from_this(), host, count = request.count](const Result<void>& accepted) {
-                          const auto self = weak.lock();
-                          // A host that is gone is told of by the allocation, with the reason.
-                          if (!self || accepted || accepted.error().cause() == Cause::kPeerGone) return;
-                          const std::string why = accepted.error().with_host(self->hosts->text(host)).text();
-                          for (Rank rank = self->first_rank(host); rank < self->first_rank(host) + count; ++rank) {
-                            self->apply({.rank = rank, .status = Status::failed(why), .pid = 0, .reason = std::nullopt});
-                            self->take({.rank = rank,
-                                        .what = ProcOutput::What::kEnd,
-                                        .bytes = {},
-                                        .reason = std::nullopt,
-                                        .failure = why});
-                          }
-                        });
+      client.call_async(
+          ref.agent(), request, deadline,
+          [weak = procs->weak_from_this(), host, count = request.count](const Result<void>& accepted) {
+            const auto self = weak.lock();
+            // A host that is gone is told of by the allocation, with the reason.
+            if (!self || accepted || accepted.error().cause() == Cause::kPeerGone) return;
+            const std::string why = accepted.error().with_host(self->hosts->text(host)).text();
+            for (Rank rank = self->first_rank(host); rank < self->first_rank(host) + count; ++rank) {
+              self->apply({.rank = rank, .status = Status::failed(why), .pid = 0, .reason = std::nullopt});
+              self->take({.rank = rank,
+                          .what = ProcOutput::What::kEnd,
+                          .bytes = {},
+                          .reason = std::nullopt,
+                          .failure = why});
+            }
+          });
     }
   });
 
@@ -378,8 +403,10 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
     std::unique_lock lock(procs->mutex);
     while (procs->pending > 0 && !problem) {
       const std::uint64_t heard = procs->news;
-      Deadline until = Deadline::after(procs->failures > 0 ? kFailureSettle : max_idle).and_no_later_than(deadline);
-      const bool news = procs->changed.wait_until(lock, until.when(), [&] { return procs->news != heard || cancelled(); });
+      Deadline until =
+          Deadline::after(procs->failures > 0 ? kFailureSettle : max_idle).and_no_later_than(deadline);
+      const bool news =
+          procs->changed.wait_until(lock, until.when(), [&] { return procs->news != heard || cancelled(); });
       if (cancelled()) problem = Cause::kCancelled;
       if (!news) problem = procs->failures > 0 ? Cause::kRemote : Cause::kTimeout;
     }
@@ -391,7 +418,8 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
   // What is reported is what was known now; then everything is undone.
   std::vector<ProcChange> seen = mesh.procs();
   std::vector<Status> statuses;
-  ErrorInfo info{.cause = *problem, .phase = "spawn", .command = program.argv.empty() ? "" : program.argv.front()};
+  ErrorInfo info{
+      .cause = *problem, .phase = "spawn", .command = program.argv.empty() ? "" : program.argv.front()};
   for (ProcChange& proc : seen) {
     if (proc.status.kind < StatusKind::kRunning) proc.status = Status::timeout(Clock::now() - started);
     if (proc.status.is_failure() && !info.rank) {
@@ -480,6 +508,8 @@ void HostMesh::shutdown() {
   value_or_throw(stopped);
 }
 
-void HostMesh::kill() { impl_->alloc->kill(); }
+void HostMesh::kill() {
+  impl_->alloc->kill();
+}
 
 }  // namespace hostmesh

@@ -11,7 +11,8 @@
 
 namespace hostmesh {
 
-// The hosts as the client sees them. Shared with what outlives the HostMesh; the allocation itself is not in here.
+// The hosts as the client sees them. Shared with what outlives the HostMesh; the allocation itself is not in
+// here.
 struct HostTable {
   struct Host {
     HostRef ref;
@@ -30,8 +31,8 @@ struct HostTable {
 };
 
 struct ProcMesh::Impl : std::enable_shared_from_this<ProcMesh::Impl> {
-  Impl(std::shared_ptr<HostTable> its_hosts, std::string its_name, Extent its_extent, std::uint64_t its_per_host,
-       ProcOptions its_options);
+  Impl(std::shared_ptr<HostTable> its_hosts, std::string its_name, Extent its_extent,
+       std::uint64_t its_per_host, ProcOptions its_options);
 
   // Reactor thread.
   void apply(const ProcChange& change);

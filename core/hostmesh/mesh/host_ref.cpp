@@ -76,8 +76,9 @@ ActorRef<HostAgentProtocol> HostRef::agent() const {
 
 Result<HostMeshRef> HostMeshRef::make(Name name, Region region, std::vector<HostRef> hosts) {
   if (region.num_ranks() != hosts.size()) {
-    return Error(Cause::kInvalidArgument, "a region of " + std::to_string(region.num_ranks()) + " ranks cannot have " +
-                                              std::to_string(hosts.size()) + " hosts");
+    return Error(Cause::kInvalidArgument, "a region of " + std::to_string(region.num_ranks()) +
+                                              " ranks cannot have " + std::to_string(hosts.size()) +
+                                              " hosts");
   }
   return HostMeshRef(std::move(name), std::move(region), std::move(hosts));
 }

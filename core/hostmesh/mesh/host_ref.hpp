@@ -1,4 +1,5 @@
-// HostRef and HostMeshRef: hosts by their addresses. Values without a life of their own; nothing is looked up.
+// HostRef and HostMeshRef: hosts by their addresses. Values without a life of their own; nothing is looked
+// up.
 #pragma once
 
 #include <string>
@@ -29,9 +30,9 @@ class HostRef {
   ChannelAddr addr_;
 };
 
-// A named mesh of hosts. Text: `name:host,host@region`, e.g. `test:local:1,local:2@replica=2/1`; the region keeps the
-// coordinates of the mesh that it is a part of. In a host's text commas, quotes, blanks and '%' are percent-encoded, and the
-// region starts at the last '@' outside quotes, so that every address parses back.
+// A named mesh of hosts. Text: `name:host,host@region`, e.g. `test:local:1,local:2@replica=2/1`; the region
+// keeps the coordinates of the mesh that it is a part of. In a host's text commas, quotes, blanks and '%' are
+// percent-encoded, and the region starts at the last '@' outside quotes, so that every address parses back.
 class HostMeshRef {
  public:
   // As many hosts as the region has ranks, in its order; otherwise an error with both numbers.

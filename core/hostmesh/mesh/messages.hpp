@@ -20,7 +20,8 @@ namespace hostmesh {
 inline constexpr const char* kServiceProc = "service";
 inline constexpr const char* kAgentActor = "agent";
 
-// --- to the agent of a proc ---------------------------------------------------------------------------------------
+// --- to the agent of a proc
+// ---------------------------------------------------------------------------------------
 
 struct SpawnActor {
   static constexpr std::string_view kMessage = "proc_agent.spawn_actor";
@@ -52,7 +53,8 @@ struct HostReady {
   ActorId agent;
 };
 
-// --- to the agent of a host ---------------------------------------------------------------------------------------
+// --- to the agent of a host
+// ---------------------------------------------------------------------------------------
 
 // How the procs of one mesh are started on a host.
 struct ProcTemplate {
@@ -95,8 +97,8 @@ struct ProcOutput {
 
 struct CreateProcs {
   static constexpr std::string_view kMessage = "host_agent.create_procs";
-  using Reply = void;  // accepted; the procs themselves are told of through `changes`
-  std::string mesh;    // unique name; a proc is `mesh_rank`
+  using Reply = void;     // accepted; the procs themselves are told of through `changes`
+  std::string mesh;       // unique name; a proc is `mesh_rank`
   std::string host_mesh;  // text, for HOSTMESH_MESH
   Extent extent;          // of the whole proc mesh: the hosts' and then the per-host one
   Rank host_rank = 0;
@@ -107,7 +109,8 @@ struct CreateProcs {
   Duration ready_within{};  // each proc, from being asked for to running
   PortRef<ProcChanges> changes;
   std::optional<PortRef<ProcOutput>> output;
-  std::uint64_t output_window = 1 << 20;  // bytes of output that may be under way; beyond it commands are held back
+  std::uint64_t output_window =
+      1 << 20;  // bytes of output that may be under way; beyond it commands are held back
 };
 
 // The receiver of ProcOutput has taken this much: more may be sent.
@@ -136,8 +139,8 @@ struct ListMeshes {
   using Reply = std::vector<std::string>;
 };
 
-// Stops every proc, at most `max_in_flight` at a time; answers when the last one is gone. Afterwards nothing can be
-// created any more. The count is of those that had to be given up.
+// Stops every proc, at most `max_in_flight` at a time; answers when the last one is gone. Afterwards nothing
+// can be created any more. The count is of those that had to be given up.
 struct ShutdownHost {
   static constexpr std::string_view kMessage = "host_agent.shutdown";
   using Reply = std::uint64_t;

@@ -28,6 +28,8 @@ void ProcAgent::handle(Context& context, const StopActor& request, Reply<void> r
   });
 }
 
-std::map<std::string, std::string> ProcAgent::handle(Context&, const GetConfig&) { return config_.propagated(); }
+std::map<std::string, std::string> ProcAgent::handle(Context&, const GetConfig&) {
+  return config_.propagated();
+}
 
 }  // namespace hostmesh

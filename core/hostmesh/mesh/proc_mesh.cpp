@@ -49,7 +49,8 @@ void ProcMesh::Impl::take(ProcOutput output) {
 }
 
 void ProcMesh::Impl::host_ended(Rank host, const StopReason& reason) {
-  const std::string why = "its host, rank " + std::to_string(host) + " at " + hosts->text(host) + ", " + reason.text();
+  const std::string why =
+      "its host, rank " + std::to_string(host) + " at " + hosts->text(host) + ", " + reason.text();
   for (Rank rank = first_rank(host); rank < first_rank(host + 1); ++rank) {
     std::int64_t pid = 0;
     bool gone = false;
@@ -66,12 +67,17 @@ void ProcMesh::Impl::host_ended(Rank host, const StopReason& reason) {
 
 ProcMesh::ProcMesh(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-const std::string& ProcMesh::name() const { return impl_->name; }
-const Extent& ProcMesh::extent() const { return impl_->extent; }
+const std::string& ProcMesh::name() const {
+  return impl_->name;
+}
+const Extent& ProcMesh::extent() const {
+  return impl_->extent;
+}
 
 ProcId ProcMesh::proc_id(Rank rank) const {
   const std::lock_guard lock(impl_->hosts->mutex);
-  return impl_->hosts->hosts.at(impl_->host_of(rank)).ref.named_proc(impl_->name + "_" + std::to_string(rank));
+  return impl_->hosts->hosts.at(impl_->host_of(rank))
+      .ref.named_proc(impl_->name + "_" + std::to_string(rank));
 }
 
 StatusMesh ProcMesh::statuses() const {
@@ -85,7 +91,9 @@ std::vector<ProcChange> ProcMesh::procs() const {
   return impl_->procs;
 }
 
-Client& ProcMesh::client() const { return impl_->hosts->runtime.client(); }
+Client& ProcMesh::client() const {
+  return impl_->hosts->runtime.client();
+}
 
 Duration ProcMesh::call_timeout() const {
   return impl_->hosts->runtime.config().get(attribute::kMessageDeliveryTimeout);
@@ -101,7 +109,8 @@ std::vector<ActorId> ProcMesh::spawn_actors(const std::string& type, const std::
   const std::uint64_t count = impl_->extent.num_ranks();
   Gather<ActorId> gather(count);
   for (Rank rank = 0; rank < count; ++rank) {
-    client().call_async(agent(rank), SpawnActor{.type = type, .name = name, .params = params, .owner = std::nullopt},
+    client().call_async(agent(rank),
+                        SpawnActor{.type = type, .name = name, .params = params, .owner = std::nullopt},
                         deadline, gather.slot(rank));
   }
   std::vector<ActorId> actors;

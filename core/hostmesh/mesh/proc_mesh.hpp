@@ -1,4 +1,5 @@
-// ProcMesh: procs on the hosts of a mesh, one rank each. A handle: it stays valid to ask, whatever has died behind it.
+// ProcMesh: procs on the hosts of a mesh, one rank each. A handle: it stays valid to ask, whatever has died
+// behind it.
 #pragma once
 
 #include <functional>
@@ -16,8 +17,8 @@
 
 namespace hostmesh {
 
-// Any thread but the reactor's for what waits. Copies are the same mesh. It does not keep its HostMesh alive: after that
-// is gone its procs are, too, and calls say so.
+// Any thread but the reactor's for what waits. Copies are the same mesh. It does not keep its HostMesh alive:
+// after that is gone its procs are, too, and calls say so.
 class ProcMesh {
  public:
   struct Impl;
@@ -31,9 +32,10 @@ class ProcMesh {
   // The same with pid and reason.
   std::vector<ProcChange> procs() const;
 
-  // Puts an actor of the registered type on every proc, `name` once on each. Arguments are converted to A::Parameters
-  // where A declares one (`using Parameters = std::tuple<...>`), else they travel as they are. Throws Error, which names
-  // the ranks where it failed; on those where it did not, the actor is stopped again.
+  // Puts an actor of the registered type on every proc, `name` once on each. Arguments are converted to
+  // A::Parameters where A declares one (`using Parameters = std::tuple<...>`), else they travel as they are.
+  // Throws Error, which names the ranks where it failed; on those where it did not, the actor is stopped
+  // again.
   template <class A, class... Args>
   ActorMesh<A> spawn(const std::string& type, const Args&... args) {
     return spawn_named<A>(type, type, args...);
@@ -49,8 +51,8 @@ class ProcMesh {
     return ActorMesh<A>(client(), extent(), spawn_actors(type, name, std::move(params)), call_timeout());
   }
 
-  // Stops the procs and waits until they are gone, then says how each ended. Idempotent. Throws Error when a host did not
-  // answer in time.
+  // Stops the procs and waits until they are gone, then says how each ended. Idempotent. Throws Error when a
+  // host did not answer in time.
   std::vector<ProcChange> stop(std::optional<Duration> grace = std::nullopt);
 
   // The receiver of output calls this as it takes it; commands are held back while too much is not taken.

@@ -14,13 +14,13 @@ class Trampoline final : public Actor {
   using Handles = Messages<>;
   // What travels in SpawnActor::params.
   struct Params {
-    Rank rank = 0;              // sent back with the answer
-    ChannelAddr addr;           // the front address of the host to be: where its process listens
+    Rank rank = 0;     // sent back with the answer
+    ChannelAddr addr;  // the front address of the host to be: where its process listens
     PortRef<HostReady> answer;
   };
 
-  // Spawns one; `host` is filled in, and must outlive the proc. Its host is made before this returns, so that what cannot
-  // be is an error here.
+  // Spawns one; `host` is filled in, and must outlive the proc. Its host is made before this returns, so that
+  // what cannot be is an error here.
   static Result<ActorId> spawn(Proc& proc, const SpawnActor& request, bootstrap::Node& node,
                                std::unique_ptr<Host>& host);
 

@@ -1,7 +1,7 @@
 // ChildLauncher: how the child state machine starts, signals and hears of one process, wherever it runs.
 //
-// Two things implement it: LocalLauncher (children of this process) and PluginLauncher (whatever a plugin does). The
-// machine above knows only this, so that there is one place where a child can be lost.
+// Two things implement it: LocalLauncher (children of this process) and PluginLauncher (whatever a plugin
+// does). The machine above knows only this, so that there is one place where a child can be lost.
 #pragma once
 
 #include <cstdint>
@@ -29,10 +29,12 @@ struct LaunchRequest {
   std::vector<std::string> environment;  // "NAME=value", complete
   std::string working_directory;         // empty: the launcher's own
   Bytes stdin_payload;                   // written to the child's stdin
-  // kLifeline: stdin stays open after the payload; its EOF tells the child to exit. kPayloadThenEof: closed after it.
+  // kLifeline: stdin stays open after the payload; its EOF tells the child to exit. kPayloadThenEof: closed
+  // after it.
   enum class Stdin : std::uint8_t { kLifeline, kPayloadThenEof } stdin_use = Stdin::kLifeline;
-  // kForkServer: a copy of a running instance of the program, which must call bootstrap_if_child() (see ForkServer). Only
-  // launchers of local processes know it; all launches of one launcher are then the same program.
+  // kForkServer: a copy of a running instance of the program, which must call bootstrap_if_child() (see
+  // ForkServer). Only launchers of local processes know it; all launches of one launcher are then the same
+  // program.
   enum class Start : std::uint8_t { kExec, kForkServer } start = Start::kExec;
 };
 

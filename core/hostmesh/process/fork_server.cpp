@@ -30,7 +30,7 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
     std::uint64_t id = 0;
     SpawnRequest request;
     Done done;
-    SpawnedProcess spawned;            // our ends of its pipes
+    SpawnedProcess spawned;              // our ends of its pipes
     std::array<UniqueFd, 3> child_ends;  // until sent
   };
 
@@ -54,21 +54,21 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
     request.stdin_mode = StdioMode::kNull;
     request.passed = {{.fd = theirs->get(), .number = detail::kForkServerFd}};
     request.parent_death_signal = SIGKILL;  // there is nothing below it to clean up
-    launch_thread.launch(std::move(request), [weak = weak_from_this(), theirs, &to = reactor](
-                                                 Result<SpawnedProcess> spawned) {
-      auto outcome = std::make_shared<Result<SpawnedProcess>>(std::move(spawned));
-      theirs->reset();
-      to.post([weak, outcome, &to] {
-        const auto self = weak.lock();
-        if (!self) {
-          if (*outcome) ChildProcess(to, std::move(**outcome), {});
-        } else if (*outcome) {
-          self->started(std::move(**outcome));
-        } else {
-          self->end(outcome->error());
-        }
-      });
-    });
+    launch_thread.launch(std::move(request),
+                         [weak = weak_from_this(), theirs, &to = reactor](Result<SpawnedProcess> spawned) {
+                           auto outcome = std::make_shared<Result<SpawnedProcess>>(std::move(spawned));
+                           theirs->reset();
+                           to.post([weak, outcome, &to] {
+                             const auto self = weak.lock();
+                             if (!self) {
+                               if (*outcome) ChildProcess(to, std::move(**outcome), {});
+                             } else if (*outcome) {
+                               self->started(std::move(**outcome));
+                             } else {
+                               self->end(outcome->error());
+                             }
+                           });
+                         });
   }
 
   void started(SpawnedProcess spawned) {
@@ -76,14 +76,15 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
         reactor, std::move(spawned),
         ChildProcess::Events{.on_output = [this](Stream, ByteView bytes) { tail.feed(bytes); },
                              .on_output_end = nullptr,
-                             .on_exit = [this](const ExitStatus& status) {
-                               end(Error(ErrorInfo{.cause = Cause::kSpawnFailed,
-                                                   .message = "the fork server ended",
-                                                   .phase = "launch",
-                                                   .command = command_text(program.argv),
-                                                   .exit_status = status.text(),
-                                                   .last_lines = tail.lines()}));
-                             }});
+                             .on_exit =
+                                 [this](const ExitStatus& status) {
+                                   end(Error(ErrorInfo{.cause = Cause::kSpawnFailed,
+                                                       .message = "the fork server ended",
+                                                       .phase = "launch",
+                                                       .command = command_text(program.argv),
+                                                       .exit_status = status.text(),
+                                                       .last_lines = tail.lines()}));
+                                 }});
     listen();
     send_waiting();
   }
@@ -97,7 +98,8 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
 
   // Pipes are made when it is this launch's turn, so that no more are open than needed.
   int make_pipes(Launch& launch) {
-    UniqueFd* const ours[] = {&launch.spawned.stdin_pipe, &launch.spawned.stdout_pipe, &launch.spawned.stderr_pipe};
+    UniqueFd* const ours[] = {&launch.spawned.stdin_pipe, &launch.spawned.stdout_pipe,
+                              &launch.spawned.stderr_pipe};
     for (std::size_t number = 0; number < 3; ++number) {
       std::array<int, 2> ends{};
       if (::pipe2(ends.data(), O_CLOEXEC) != 0) return errno;
@@ -115,13 +117,13 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
       int error = launch.spawned.stdin_pipe ? 0 : make_pipes(launch);
       if (error == 0) {
         const SpawnRequest& request = launch.request;
-        const auto bytes = wire::encode(
-            detail::ForkRequest{.id = launch.id,
-                                .parent_death_signal = request.parent_death_signal.value_or(0),
-                                .descriptor_limit = request.restore_nofile.value_or(0),
-                                .own_group = request.group == ProcessGroup::kOwn,
-                                .working_directory = request.working_directory,
-                                .environment = request.environment});
+        const auto bytes =
+            wire::encode(detail::ForkRequest{.id = launch.id,
+                                             .parent_death_signal = request.parent_death_signal.value_or(0),
+                                             .descriptor_limit = request.restore_nofile.value_or(0),
+                                             .own_group = request.group == ProcessGroup::kOwn,
+                                             .working_directory = request.working_directory,
+                                             .environment = request.environment});
         if (request.registry) request.registry->begin_launch();
         error = detail::send_packet(
             socket.native_handle(), bytes,
@@ -133,7 +135,8 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
       waiting.pop_front();
       next.child_ends = {};
       if (error != 0) {
-        const std::string what = error == EMSGSIZE ? "the environment is too large for the fork server" : "asking the fork server";
+        const std::string what =
+            error == EMSGSIZE ? "the environment is too large for the fork server" : "asking the fork server";
         const Error why = detail::launch_error(next.request, what, error);
         fail(std::move(next), why);
       } else {
@@ -145,19 +148,21 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
 
   void wait_until_writable() {
     blocked = true;
-    socket.async_wait(stream_descriptor::wait_write, [weak = weak_from_this()](const boost::system::error_code& failed) {
-      const auto self = weak.lock();
-      if (!self || failed) return;
-      self->blocked = false;
-      self->send_waiting();
-    });
+    socket.async_wait(stream_descriptor::wait_write,
+                      [weak = weak_from_this()](const boost::system::error_code& failed) {
+                        const auto self = weak.lock();
+                        if (!self || failed) return;
+                        self->blocked = false;
+                        self->send_waiting();
+                      });
   }
 
   void listen() {
-    socket.async_wait(stream_descriptor::wait_read, [weak = weak_from_this()](const boost::system::error_code& failed) {
-      const auto self = weak.lock();
-      if (self && !failed) self->receive();
-    });
+    socket.async_wait(stream_descriptor::wait_read,
+                      [weak = weak_from_this()](const boost::system::error_code& failed) {
+                        const auto self = weak.lock();
+                        if (self && !failed) self->receive();
+                      });
   }
 
   void receive() {
@@ -228,6 +233,8 @@ ForkServer::~ForkServer() {
   state_->socket.close();
 }
 
-void ForkServer::launch(SpawnRequest request, Done done) { state_->launch(std::move(request), std::move(done)); }
+void ForkServer::launch(SpawnRequest request, Done done) {
+  state_->launch(std::move(request), std::move(done));
+}
 
 }  // namespace hostmesh

@@ -130,7 +130,8 @@ void LocalLauncher::launch(LaunchId id, LaunchRequest request) {
   spawn.parent_death_signal = state_->options.parent_death_signal;
   spawn.restore_nofile = state_->options.descriptor_limit;
   spawn.registry = state_->options.registry;
-  const auto done = [weak = std::weak_ptr(state_), &reactor = state_->reactor, id](Result<SpawnedProcess> spawned) {
+  const auto done = [weak = std::weak_ptr(state_), &reactor = state_->reactor,
+                     id](Result<SpawnedProcess> spawned) {
     auto outcome = std::make_shared<Result<SpawnedProcess>>(std::move(spawned));
     reactor.post([weak, &reactor, id, outcome] {
       const auto state = weak.lock();

@@ -33,8 +33,8 @@ constexpr int kSetUpFailed = 127;
   ::_exit(kSetUpFailed);
 }
 
-// fork(), but the child's parent is our parent, and it comes with a pidfd. The C library keeps the thread's id at an
-// address that only the kernel tells; it is brought up to date as fork() would.
+// fork(), but the child's parent is our parent, and it comes with a pidfd. The C library keeps the thread's
+// id at an address that only the kernel tells; it is brought up to date as fork() would.
 pid_t fork_for_parent(int* pidfd) {
   int* thread_id = nullptr;
   if (::prctl(PR_GET_TID_ADDRESS, &thread_id) != 0) thread_id = nullptr;
@@ -91,8 +91,9 @@ Side serve(const detail::Packet& packet, pid_t parent) {
   }
   const ForkReply reply{.id = request->id, .pid = std::max<pid_t>(pid, 0), .error = pid < 0 ? errno : 0};
   const UniqueFd handle(pidfd);
-  const int sent = pid < 0 ? detail::send_packet(detail::kForkServerFd, wire::encode(reply), {})
-                           : detail::send_packet(detail::kForkServerFd, wire::encode(reply), std::array{pidfd});
+  const int sent = pid < 0
+                       ? detail::send_packet(detail::kForkServerFd, wire::encode(reply), {})
+                       : detail::send_packet(detail::kForkServerFd, wire::encode(reply), std::array{pidfd});
   if (sent != 0) ::_exit(0);  // the owner is gone
   return Side::kServer;
 }

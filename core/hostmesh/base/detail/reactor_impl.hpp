@@ -14,6 +14,8 @@ struct Reactor::Impl {
   std::atomic<std::thread::id> thread{};
 };
 
-inline boost::asio::io_context& io_context_of(Reactor& reactor) { return reactor.impl().context; }
+inline boost::asio::io_context& io_context_of(Reactor& reactor) {
+  return reactor.impl().context;
+}
 
 }  // namespace hostmesh

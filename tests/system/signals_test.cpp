@@ -1,0 +1,212 @@
+// Ctrl-C and its like; what a terminal sees; readers of our output that are slow, stubborn or gone.
+#include <poll.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "system/fixture.hpp"
+
+namespace hostmesh::test {
+namespace {
+
+class Interrupt : public SystemTest {
+ protected:
+  // TERM makes it say so and exit with 0.
+  static constexpr const char* kOrderly =
+      "trap 'echo got TERM; kill $!; exit 0' TERM; sleep 3600 & echo ready; wait";
+  std::string stubborn() const {
+    return "trap '' TERM INT; echo ready; while :; do " + sleep_marked() + "; done";
+  }
+
+  // With this the configured times are short.
+  void make_kills_quick() {
+    set_environment("HOSTMESH_KILL_TIMEOUT", "500ms");
+    set_environment("HOSTMESH_MESH_TERMINATE_TIMEOUT", "500ms");
+  }
+  // With this they are so long that waiting for them is a hang.
+  void make_kills_slow() {
+    set_environment("HOSTMESH_KILL_TIMEOUT", "10m");
+    set_environment("HOSTMESH_MESH_TERMINATE_TIMEOUT", "10m");
+    set_environment("HOSTMESH_PROCESS_EXIT_TIMEOUT", "10m");
+    set_environment("HOSTMESH_MESH_PROC_STOP_MAX_IDLE", "10m");
+  }
+};
+
+TEST_F(Interrupt, OnceIsOrderly) {
+  Running hostmesh(run_script({}, kOrderly));
+  ASSERT_TRUE(hostmesh.read_until_out("ready"));
+
+  hostmesh.signal(SIGINT);
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 130);
+  EXPECT_EQ(hostmesh.out(), "[0] ready\n[0] got TERM\n");
+}
+
+TEST_F(Interrupt, TermAndHangupAreOrderlyToo) {
+  for (const int number : {SIGTERM, SIGHUP}) {
+    Running hostmesh(run_script({}, kOrderly));
+    ASSERT_TRUE(hostmesh.read_until_out("ready"));
+
+    hostmesh.signal(number);
+    ASSERT_TRUE(hostmesh.finish());
+
+    EXPECT_EQ(hostmesh.status(), 128 + number);
+    EXPECT_EQ(hostmesh.out(), "[0] ready\n[0] got TERM\n");
+  }
+}
+
+TEST_F(Interrupt, WhatTheCallerIgnoresIsIgnored) {
+  const std::string fifo = (folder() / "fifo").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  StartOptions options = run_script({}, "echo ready; read x < " + fifo + "; echo finished");
+  options.argv.insert(options.argv.begin(), {"sh", "-c", "trap '' HUP; exec \"$@\"", "sh"});
+  Running hostmesh(options);
+  ASSERT_TRUE(hostmesh.read_until_out("ready"));
+
+  hostmesh.signal(SIGHUP);
+  write_file("fifo", "go\n");
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 0);
+  EXPECT_EQ(hostmesh.out(), "[0] ready\n[0] finished\n");
+}
+
+TEST_F(Interrupt, OnceKillsInTheEndWhoeverIgnoresIt) {
+  make_kills_quick();
+  Running hostmesh(run_script({"--per-host", "procs=2"}, stubborn()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 2; }));
+
+  hostmesh.signal(SIGINT);
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 130);
+}
+
+TEST_F(Interrupt, TwiceIsNow) {
+  make_kills_slow();
+  Running hostmesh(run_script({"--extent", "hosts=2", "--per-host", "procs=2"}, stubborn()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 4; }));
+
+  hostmesh.signal(SIGINT);
+  hostmesh.signal(SIGTERM);  // of two equal ones at once the kernel would keep one
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_TRUE(hostmesh.status() == 130 || hostmesh.status() == 143) << hostmesh.status();
+}
+
+TEST_F(Interrupt, WhileComingUpStopsToo) {
+  Running hostmesh(run_script({"--extent", "hosts=16", "-v"}, "exec " + sleep_marked()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return !processes_named("hostmesh-bootstrap").empty(); }));
+
+  hostmesh.signal(SIGINT);
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 130) << hostmesh.err();
+}
+
+TEST_F(Interrupt, WorksWhileNobodyReadsOurOutput) {
+  Running hostmesh(run_script({}, "echo ready; exec yes"));
+  EXPECT_EQ(hostmesh.read_out(10), "[0] ready\n");
+
+  hostmesh.signal(SIGINT);
+  const bool ended = hostmesh.await_end();
+
+  EXPECT_TRUE(ended) << "it waits for its reader";
+  EXPECT_EQ(hostmesh.status(), 130);
+}
+
+TEST_F(Interrupt, WorksWhileNobodyReadsAnythingOfOurs) {
+  Running hostmesh(run_script({"--per-host", "procs=2"}, "echo ready; yes & yes >&2 & wait"));
+  EXPECT_EQ(hostmesh.read_out(1), "[");
+
+  hostmesh.signal(SIGINT);
+  const bool ended = hostmesh.await_end();
+
+  EXPECT_TRUE(ended) << "it waits for its reader";
+  EXPECT_EQ(hostmesh.status(), 130);
+}
+
+TEST_F(Interrupt, TheProgressLineIsForTerminalsOnly) {
+  StartOptions options = run({"--extent", "hosts=4"}, {"true"});
+  options.stderr_use = StartOptions::Stderr::kTerminal;
+  Running on_terminal(options);
+  Running on_pipe(run({"--extent", "hosts=4"}, {"true"}));
+
+  ASSERT_TRUE(on_terminal.finish());
+  ASSERT_TRUE(on_pipe.finish());
+
+  EXPECT_NE(on_terminal.err().find("/4 hosts up"), std::string::npos) << on_terminal.err();
+  EXPECT_TRUE(on_terminal.err().ends_with("\r\033[K")) << "the line is not taken away";
+  EXPECT_EQ(on_terminal.err().find('\n'), std::string::npos);
+  EXPECT_EQ(on_pipe.err(), "");
+}
+
+using Reader = SystemTest;
+
+TEST_F(Reader, ThatIsSlowGetsEverything) {
+  constexpr std::size_t kBytes = 8 << 20;
+  Running hostmesh(run_script({"--no-label"}, "head -c 8388608 /dev/zero | tr '\\0' '\\n'"));
+
+  // Small pieces, and a good while without any.
+  std::size_t got = 0;
+  (void)::poll(nullptr, 0, 1000);
+  while (true) {
+    const std::string piece = hostmesh.read_out(10'000);
+    if (piece.empty()) break;
+    got += piece.size();
+  }
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(got, kBytes);
+  EXPECT_EQ(hostmesh.status(), 0);
+}
+
+TEST_F(Reader, ThatGoesAwayEndsIt) {
+  Running hostmesh(run_script({"--extent", "hosts=2"}, "exec yes"));
+  EXPECT_FALSE(hostmesh.read_out(100).empty());
+
+  hostmesh.close_out();
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 141);
+}
+
+// One more line finds the reader gone; nothing else is written after it.
+TEST_F(Reader, ThatGoesAwayEndsAlsoWhoHardlyWrites) {
+  const std::string fifo = (folder() / "fifo").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  Running hostmesh(run_script({}, "echo ready; read x < " + fifo + "; echo more; exec " + sleep_marked()));
+  ASSERT_EQ(hostmesh.read_out(10), "[0] ready\n");
+
+  hostmesh.close_out();
+  write_file("fifo", "go\n");
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 141);
+}
+
+TEST_F(Reader, AFullDiskIsNamed) {
+  StartOptions options = run_script({}, "echo something; exec " + sleep_marked());
+  options.argv.insert(options.argv.begin(), {"sh", "-c", "exec \"$@\" > /dev/full", "sh"});
+  Running hostmesh(options);
+
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_NE(hostmesh.status(), 0);
+  EXPECT_NE(hostmesh.err().find("ENOSPC"), std::string::npos) << hostmesh.err();
+}
+
+TEST_F(Reader, ThatNeverWasIsNoHarm) {
+  StartOptions options = run_script({}, "echo something; touch " + (folder() / "ran").string());
+  options.argv.insert(options.argv.begin(), {"sh", "-c", "exec \"$@\" <&- >&- 2>&-", "sh"});
+  Running hostmesh(options);
+
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 0);
+  EXPECT_TRUE(std::filesystem::exists(folder() / "ran"));
+}
+
+}  // namespace
+}  // namespace hostmesh::test
