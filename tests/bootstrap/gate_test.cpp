@@ -252,9 +252,12 @@ TEST_F(GateTest, AnotherVersionBreaksTheProtocolAndBothAreNamed) {
   expect_breach(0, "it speaks version 9 of the protocol, its owner 1");
 }
 
-TEST_F(GateTest, GarbageBreaksTheProtocol) {
+TEST_F(GateTest, AHelloThatCannotBeReadBreaksTheProtocol) {
   visit(0).send(Bytes{1, 0xff, 0xff, 0xff, 0xff, 7});
   expect_breach(0, "a Hello that cannot be read");
+}
+
+TEST_F(GateTest, AMessageOfAnUnknownTypeBreaksTheProtocol) {
   Visitor& child = visit(1);
   child.say(Hello{});
   child.send(Bytes{200, 1, 2, 3});
@@ -362,8 +365,9 @@ TEST_F(GateTest, AnOwnerMayGoWhileChildrenAreConnected) {
   child.start();
   ASSERT_TRUE(alloc->is(0, "running"));
   // The gate goes with its connections, without anybody having been dismissed before.
-  owner->call([&] { alloc->started_links.clear(); });
-  owner->node.reactor.post([this] { owner->node.reactor.stop(); });
+  alloc->end_of_the_owner();
+  owner.reset();
+  EXPECT_TRUE(child.is_closed());
 }
 
 }  // namespace

@@ -78,13 +78,6 @@ class PretendLauncher final : public ChildLauncher {
 
 class Owner {
  public:
-  explicit Owner(Config config = Config()) : node(config, {}), thread_([this] { node.reactor.run(); }) {
-    addr = call([this] { return *node.gate.address(Transport::kUnix); });
-  }
-  ~Owner() {
-    node.reactor.stop();
-    thread_.join();
-  }
   template <class F>
   auto call(F work) {
     std::promise<std::invoke_result_t<F>> promise;
@@ -100,6 +93,13 @@ class Owner {
     return future.get();
   }
 
+  explicit Owner(Config config = Config()) : node(config, {}), thread_([this] { node.reactor.run(); }) {
+    addr = call([this] { return *node.gate.address(Transport::kUnix); });
+  }
+  ~Owner() {
+    node.reactor.stop();
+    thread_.join();
+  }
   Node node;
   ChannelAddr addr;
 
@@ -146,7 +146,17 @@ class Allocation final : public Guests {
       EXPECT_TRUE(fates.wait([&](const Fates& all) { return all.size() == ranks; }));
     }
   }
+  // The owner's reactor ends in the middle of everything.
+  void end_of_the_owner() {
+    owner_.call([this] {
+      children_.reset();
+      started_links.clear();
+      owner_.node.reactor.stop();
+    });
+    owner_is_gone_ = true;
+  }
   ~Allocation() override {
+    if (owner_is_gone_) return;
     owner_.call([this] {
       owner_.node.gate.dismiss(name_);
       children_.reset();
@@ -188,6 +198,7 @@ class Allocation final : public Guests {
   Owner& owner_;
   const std::string name_;
   std::unique_ptr<Children> children_;
+  bool owner_is_gone_ = false;
 };
 
 }  // namespace hostmesh::bootstrap::test
