@@ -187,6 +187,7 @@ class Allocation final : public Guests {
   Fate fate(ChildId id) { return fates.get()[id]; }
 
   const Secret secret = Secret::random();
+  std::function<void()> on_event;       // reactor only
   PretendLauncher* launcher = nullptr;  // reactor only
   Watched<Fates> fates;
   std::map<ChildId, std::shared_ptr<Link>> started_links;  // reactor only
@@ -194,6 +195,7 @@ class Allocation final : public Guests {
  private:
   void note(ChildId id, std::string event) {
     fates.change([&](Fates& all) { all[id].events.push_back(std::move(event)); });
+    if (on_event) on_event();
   }
   Owner& owner_;
   const std::string name_;
