@@ -73,7 +73,8 @@ Result<Payload> read_payload(int fd, Deadline deadline) {
   Bytes body(size);
   if (auto got = read_exactly(fd, body, deadline); !got) return got.error();
   auto payload = wire::decode<Payload>(body);
-  if (payload && payload->version != kProtocolVersion) {
+  if (!payload) return bad_payload(payload.error().info().message);
+  if (payload->version != kProtocolVersion) {
     return bad_payload("has protocol version " + std::to_string(payload->version) + ", this program speaks " +
                        std::to_string(kProtocolVersion));
   }
