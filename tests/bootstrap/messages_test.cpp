@@ -244,7 +244,8 @@ TEST_F(Stdin, AWriterThatNeverStopsTricklingIsBoundedToo) {
   write(golden("HMB1", 0, 0, 0xff, 0));
   std::thread writer([this] {
     const std::uint8_t byte = 0;
-    while (::write(write_.get(), &byte, 1) == 1) std::this_thread::yield();
+    while (::write(write_.get(), &byte, 1) == 1) {
+    }
   });
   auto reading = std::async(std::launch::async, [this] { return failure(Deadline::after(50ms)); });
   const bool in_time = reading.wait_for(kHang) == std::future_status::ready;
