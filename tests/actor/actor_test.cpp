@@ -48,6 +48,24 @@ TEST_F(Actors, ReceiveInOrderFromEachOfManyThreads) {
   EXPECT_EQ(client_.call(order, Read{}, soon()), 4 * kEach);
 }
 
+// A refusal is given while the router is in the middle of what others left for it.
+TEST_F(Actors, ReceiveInOrderWhileOtherMessagesAreRefused) {
+  constexpr std::uint32_t kEach = 5000;
+  const auto order = value_or_throw(proc_.spawn("order", std::make_unique<Order>()));
+  const auto nobody = ActorRef<Counter>::attest(ActorId{proc_.id(), "nobody", 0});
+  std::vector<std::thread> threads;
+  for (std::uint32_t thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (std::uint32_t number = 0; number < kEach; ++number) {
+        client_.call_async(nobody, Read{}, Deadline::never(), [](const Result<std::int64_t>&) {});
+        client_.send(order, Numbered{thread, number});
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(client_.call(order, Read{}, soon()), 4 * kEach);
+}
+
 TEST_F(Actors, OnWorkersRunInParallelWithEachOther) {
   // Each waits for the other, inside a handler: possible only if both run at once.
   Gate first, second;

@@ -122,8 +122,8 @@ TEST_P(Calls, OfActorsContinueInTheActorsOwnTurn) {
                                    overlapped = overlapped || ++inside != 1;
                                    context.call(counter, Read{}, soon(), [&](Result<std::int64_t> result) {
                                      overlapped = overlapped || ++inside != 1;
-                                     answers.add(result.value_or(-1));
                                      --inside;
+                                     answers.add(result.value_or(-1));
                                    });
                                    --inside;
                                  }),

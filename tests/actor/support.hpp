@@ -37,14 +37,6 @@ class Node {
       : name_(std::move(name)), config_(std::move(config)), thread_([this] { reactor_.run(); }) {
     system_ = std::make_unique<ActorSystem>(reactor_, config_, std::move(table));
   }
-  ~Node() {
-    call([this] {
-      keep_.clear();
-      system_.reset();
-    });
-    reactor_.post([this] { reactor_.stop(); });
-    thread_.join();
-  }
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
@@ -62,6 +54,14 @@ class Node {
       }
     });
     return future.get();
+  }
+  ~Node() {
+    call([this] {
+      keep_.clear();
+      system_.reset();
+    });
+    reactor_.post([this] { reactor_.stop(); });
+    thread_.join();
   }
   // Kept until the node ends, and then destroyed on the reactor.
   void keep(std::shared_ptr<void> what) { keep_.push_back(std::move(what)); }
@@ -124,7 +124,9 @@ struct Links {
 };
 inline std::shared_ptr<Link> add_link(Node& node, std::shared_ptr<Connection>& connection,
                                       LinkOptions options) {
-  return node.call([&] { return node.router().add_link(std::move(connection), std::move(options)); });
+  auto added = node.call([&] { return node.router().add_link(std::move(connection), std::move(options)); });
+  node.keep(added);
+  return added;
 }
 // `from` knows `to` by its name, and the other way round.
 inline Links link(Node& from, Node& to, Transport transport = Transport::kUnix) {
@@ -137,10 +139,8 @@ inline Links link(Node& from, Node& to, Transport transport = Transport::kUnix) 
 class Gate {
  public:
   void open() {
-    {
-      const std::lock_guard lock(mutex_);
-      open_ = true;
-    }
+    const std::lock_guard lock(mutex_);  // kept for the notice too: who waits may destroy the gate
+    open_ = true;
     changed_.notify_all();
   }
   [[nodiscard]] bool wait() {
@@ -159,10 +159,8 @@ template <class T>
 class Record {
  public:
   void add(T value) {
-    {
-      const std::lock_guard lock(mutex_);
-      values_.push_back(std::move(value));
-    }
+    const std::lock_guard lock(mutex_);
+    values_.push_back(std::move(value));
     changed_.notify_all();
   }
   [[nodiscard]] bool wait(std::size_t count) {

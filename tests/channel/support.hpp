@@ -20,6 +20,7 @@
 #include "hostmesh/channel/connection.hpp"
 #include "hostmesh/channel/dial.hpp"
 #include "hostmesh/channel/listener.hpp"
+#include "support/leaks.hpp"
 
 namespace hostmesh::test {
 
@@ -71,10 +72,9 @@ class Watched {
  public:
   template <class F>
   void change(F edit) {
-    {
-      const std::scoped_lock lock(mutex_);
-      edit(value_);
-    }
+    // Under the lock, because whoever waited may destroy this next.
+    const std::scoped_lock lock(mutex_);
+    edit(value_);
     changed_.notify_all();
   }
   // False after kHang.
@@ -279,11 +279,5 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
-
-inline std::size_t open_descriptors() {
-  std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
-  return count;
-}
 
 }  // namespace hostmesh::test

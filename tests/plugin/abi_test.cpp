@@ -17,7 +17,7 @@ TEST(Abi, StructsKeepTheirSizes) {
   EXPECT_EQ(sizeof(hostmesh_config), 24U);
   EXPECT_EQ(sizeof(hostmesh_launch), 96U);
   EXPECT_EQ(sizeof(hostmesh_exit), 16U);
-  EXPECT_EQ(sizeof(hostmesh_command), 88U);
+  EXPECT_EQ(sizeof(hostmesh_command), 96U);
   EXPECT_EQ(sizeof(hostmesh_host_table), 104U);
   EXPECT_EQ(sizeof(hostmesh_plugin_table), 72U);
 }

@@ -44,8 +44,12 @@ class LaunchBench {
     launch_thread.reset();
   }
 
-  // Makes the launcher from a plugin; the text of the error, or nothing.
-  std::string open(Plugin& plugin, const OptionValues& options = {}) {
+  // Makes the launcher from a plugin, with its defaults for what `options` does not set; the text of the
+  // error, or nothing.
+  std::string open(Plugin& plugin, OptionValues options = {}) {
+    for (const OptionDescription& option : plugin.description().options) {
+      if (option.default_value) options.emplace(option.key, *option.default_value);
+    }
     std::string failure;
     on_reactor([&] {
       auto made = plugin.create(reactor, *launch_thread, options, events(), {.node = "here"});

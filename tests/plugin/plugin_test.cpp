@@ -70,7 +70,9 @@ TEST(Plugin, SaysWhatItIs) {
   EXPECT_EQ(description.version, "1.0.0");
   EXPECT_EQ(description.abi_version, 1U);
   EXPECT_EQ(description.file, fs::canonical(kProcess));
-  EXPECT_TRUE(description.options.empty());
+  ASSERT_EQ(description.options.size(), 1U);
+  EXPECT_EQ(description.options[0].key, "start");
+  EXPECT_EQ(description.options[0].default_value, OptionValue("exec"));
   EXPECT_EQ(description.capability_names(),
             (std::vector<std::string>{"signal", "same_machine", "output", "exit_status", "lifeline"}));
 }

@@ -323,6 +323,9 @@ void Cell::tell_owner(SupervisionEvent::Kind kind, const std::string& text) {
   if (!core || !home) return;
   SupervisionEvent event{id, id.local_text() + " (" + std::string(type->name) + ")", kind, text};
   if (owner) {
+    if (kind == SupervisionEvent::Kind::kFailed) {
+      log::info("actor failed " + log::field("actor", id.text()) + " " + log::field("why", text));
+    }
     core->run(Post{
         Envelope{
             .kind = EnvelopeKind::kSend, .dest = owner->id(), .sender = id, .payload = wire::encode(event)},

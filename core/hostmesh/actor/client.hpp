@@ -109,6 +109,8 @@ class Client {
 
   const ActorId& id() const;
   Proc& proc() const;
+  // Whether this is the thread on which nothing may block.
+  bool on_reactor() const { return reactor_question()(); }
 
   // Never blocks. What cannot be delivered is logged at level debug.
   template <class A, class M>

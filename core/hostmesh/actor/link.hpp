@@ -1,8 +1,9 @@
 // Link: one Connection with two kinds of traffic on it: envelopes, which the router handles, and the frames
 // of the bootstrap protocol, which belong to whoever made the link.
 //
-// Made by Router::add_link(). Reactor thread only. Alive as long as somebody holds it or a route leads
-// through it; a closed one still answers for itself, with the reason.
+// Made by Router::add_link(). Reactor thread only, its destruction included. The router keeps an open one; a
+// closed one lives as long as somebody holds it or a route leads through it, and still answers for itself,
+// with the reason.
 #pragma once
 
 #include <functional>

@@ -68,8 +68,8 @@ Result<ActorId> ProcCore::spawn_child(const std::shared_ptr<Cell>& parent, Typed
   return spawn_named(names_[parent->id.name], parent->id.name, std::move(actor), std::move(options), parent);
 }
 
-Result<ActorId> ProcCore::spawn_named(Named& named, const std::string& name, TypedActor actor,
-                                      SpawnOptions options, const std::shared_ptr<Cell>& parent) {
+Result<ActorId> ProcCore::spawn_named(Named& named, const std::string& name, TypedActor&& actor,
+                                      SpawnOptions&& options, const std::shared_ptr<Cell>& parent) {
   HOSTMESH_ASSERT(actor.actor && actor.type != nullptr, "spawning no actor");
   if (closed_) return Error(Cause::kCancelled, "proc " + id.text() + " is stopping: it takes no new actors");
   const std::uint64_t pid = named.next_pid++;

@@ -50,6 +50,9 @@ void SystemCore::defer(std::function<void()> work) {
 }
 
 void SystemCore::drain() {
+  // From within an errand: what came since must not overtake those that are still to be done.
+  if (draining_) return;
+  draining_ = true;
   std::vector<Errand> errands;
   {
     const std::lock_guard lock(mutex_);
@@ -57,6 +60,7 @@ void SystemCore::drain() {
     errands.swap(errands_);
   }
   for (Errand& errand : errands) perform(std::move(errand));
+  draining_ = false;
 }
 
 void SystemCore::perform(Errand errand) {

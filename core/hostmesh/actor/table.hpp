@@ -25,15 +25,15 @@ Bytes actor_params(const CtorArgs&... args) {
 
 class ActorTable {
  public:
-  // CtorArgs: the types of A's constructor's arguments, as they travel. A name that is taken is a bug.
+  // CtorArgs: the types of A's constructor's arguments, as they travel; without any, those of A::Parameters
+  // where A declares one (`using Parameters = std::tuple<...>`). A name that is taken is a bug.
   template <class A, class... CtorArgs>
   void add(std::string type_name) {
-    add_factory(std::move(type_name), [](ByteView params) -> Result<detail::TypedActor> {
-      auto args = wire::decode<std::tuple<CtorArgs...>>(params);
-      if (!args) return args.error();
-      return detail::typed_actor(
-          std::apply([](CtorArgs&... each) { return std::make_unique<A>(std::move(each)...); }, *args));
-    });
+    if constexpr (sizeof...(CtorArgs) == 0 && requires { typename A::Parameters; }) {
+      add_factory(std::move(type_name), &make_from<A, typename A::Parameters>);
+    } else {
+      add_factory(std::move(type_name), &make_from<A, std::tuple<CtorArgs...>>);
+    }
   }
 
   // An unknown name: Cause::kInvalidArgument, with the names that are known. What the constructor throws
@@ -43,6 +43,14 @@ class ActorTable {
 
  private:
   using Factory = std::function<Result<detail::TypedActor>(ByteView)>;
+
+  template <class A, class Tuple>
+  static Result<detail::TypedActor> make_from(ByteView params) {
+    auto args = wire::decode<Tuple>(params);
+    if (!args) return args.error();
+    return detail::typed_actor(
+        std::apply([](auto&... each) { return std::make_unique<A>(std::move(each)...); }, *args));
+  }
   void add_factory(std::string type_name, Factory factory);
 
   std::map<std::string, Factory, std::less<>> factories_;

@@ -1,5 +1,6 @@
 #include "hostmesh/alloc/child_machine.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -8,12 +9,16 @@ namespace hostmesh {
 // Transitions. Each row: phase, event -> next phase: actions. What is not listed is ignored.
 //
 //   Launching  launched          -> Created: created; deadline hello    (plain -> Running: created, running)
-//   Launching  launched, stop    -> Stopping: created; lifeline closed, TERM
-//   Launching  launch_failed     -> Stopped: failed
-//   Launching  deadline          -> Stopped: failed; should it appear later after all, KILL
+//   Launching  launch_failed     -> Stopped: failed                     (after a Hello: send_stop, failed)
+//   Launching  deadline          -> the same; should it appear later after all, KILL
+//   Launching  hello, disconnected, violated, stop, kill
+//                                -> Launching: kept, and done right after `created` as if it came then: a
+//                                child can
+//                                   be quicker than the launcher's word of it
 //   Created    hello             -> Connected: send_start; deadline start
 //   Created    deadline          -> Stopping: watchdog; KILL
 //   Connected  started           -> Running: running; deadline heartbeat
+//   any other up to Running  started -> as violated                     (plain: ignored)
 //   Connected  deadline          -> Stopping: watchdog; KILL
 //   Running    deadline          -> Stopping: watchdog; KILL              (silent for the heartbeat time)
 //   Created..Running  disconnected -> Stopping: deadline exit, then TERM, KILL
@@ -69,11 +74,15 @@ void ChildMachine::launched(TimePoint now) {
     send_kill(now);
   } else if (stop_wanted_) {
     enter_stopping();
-    send_term(now);
+    ask_to_exit(now, stop_grace_);
+  } else if (!disconnect_reason_.empty()) {
+    await_exit(now);
   } else if (kind_ == ChildKind::kPlain) {
     phase_ = ChildPhase::kRunning;
     deadline_ = Deadline::never();
     actions_.running();
+  } else if (connected_) {
+    become_connected(now);
   }
 }
 
@@ -87,6 +96,7 @@ void ChildMachine::launch_failed(const Error& error) {
   }
   phase_ = ChildPhase::kStopped;
   deadline_ = Deadline::never();
+  if (connected_) actions_.send_stop();  // there is somebody after all
   actions_.failed(error);
 }
 
@@ -97,23 +107,21 @@ void ChildMachine::exited(const ExitStatus& status) {
 }
 
 bool ChildMachine::hello(TimePoint now) {
-  if (kind_ == ChildKind::kPlain || connected_ || ended() || phase_ == ChildPhase::kLaunching) return false;
+  if (kind_ == ChildKind::kPlain || connected_ || ended()) return false;
   connected_ = true;
   if (phase_ == ChildPhase::kStopping) {
     actions_.send_stop();
-    return true;
+  } else if (phase_ == ChildPhase::kCreated) {
+    become_connected(now);
   }
-  phase_ = ChildPhase::kConnected;
-  deadline_ = Deadline::after(timing_.start, now);
-  actions_.send_start();
   return true;
 }
 
 void ChildMachine::started(TimePoint now) {
-  if (phase_ == ChildPhase::kStopping || ended()) return;
+  if (kind_ == ChildKind::kPlain || is_ending()) return;
   if (phase_ != ChildPhase::kConnected) {
     violated(
-        phase_ == ChildPhase::kRunning ? "it said StartedProc twice" : "it said StartedProc before Hello",
+        phase_ == ChildPhase::kRunning ? "it said StartedProc twice" : "it said StartedProc before StartProc",
         now);
     return;
   }
@@ -129,26 +137,22 @@ void ChildMachine::heard(TimePoint now) {
 }
 
 void ChildMachine::disconnected(std::string_view why, TimePoint now) {
-  if (ended() || phase_ == ChildPhase::kStopping) return;
-  // Its connection ends just before its process does; only if the process stays is this the reason.
-  enter_stopping();
-  step_ = Step::kGraceful;
-  deadline_ = Deadline::after(timing_.exit, now);
+  if (is_ending()) return;
   disconnect_reason_ = "it closed its connection (" + std::string(why) + ") and did not exit";
-  actions_.close_lifeline();
+  if (phase_ != ChildPhase::kLaunching) await_exit(now);
 }
 
 void ChildMachine::violated(std::string_view how, TimePoint now) {
-  if (ended() || phase_ == ChildPhase::kStopping) return;
+  if (is_ending()) return;
   presume(StopReason::Kind::kWatchdog, "it broke the protocol: " + std::string(how));
-  enter_stopping();
-  send_kill(now);
+  kill(now);
 }
 
 void ChildMachine::stop(TimePoint now, std::optional<Duration> grace) {
   if (ended()) return;
   if (phase_ == ChildPhase::kLaunching) {
     stop_wanted_ = true;
+    if (grace) stop_grace_ = std::min(*grace, stop_grace_.value_or(*grace));
     return;
   }
   if (phase_ == ChildPhase::kStopping) {
@@ -200,16 +204,33 @@ void ChildMachine::deadline_passed(TimePoint now) {
       } else if (step_ == Step::kTerm) {
         send_kill(now);
       } else {
-        StopReason reason;
-        reason.kind = StopReason::Kind::kWatchdog;
-        reason.detail = within("it was sent SIGKILL and did not end", timing_.kill);
-        presumed_.reset();
-        end(std::move(reason));
+        const std::string detail = within("it was sent SIGKILL and did not end", timing_.kill);
+        presume(StopReason::Kind::kWatchdog, detail);
+        if (presumed_->detail != detail) presumed_->detail += "; " + detail;
+        end({});
       }
       return;
     case ChildPhase::kStopped:
       return;
   }
+}
+
+bool ChildMachine::is_ending() const {
+  return ended() || phase_ == ChildPhase::kStopping || stop_wanted_ || kill_wanted_;
+}
+
+void ChildMachine::become_connected(TimePoint now) {
+  phase_ = ChildPhase::kConnected;
+  deadline_ = Deadline::after(timing_.start, now);
+  actions_.send_start();
+}
+
+// Its connection ends just before its process does; only if the process stays is that the reason.
+void ChildMachine::await_exit(TimePoint now) {
+  enter_stopping();
+  step_ = Step::kGraceful;
+  deadline_ = Deadline::after(timing_.exit, now);
+  actions_.close_lifeline();
 }
 
 void ChildMachine::enter_stopping() {

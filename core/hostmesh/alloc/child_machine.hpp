@@ -65,6 +65,9 @@ class ChildMachine {
  private:
   enum class Step : std::uint8_t { kNone, kGraceful, kTerm, kKill };
 
+  bool is_ending() const;
+  void become_connected(TimePoint now);
+  void await_exit(TimePoint now);
   void enter_stopping();
   void ask_to_exit(TimePoint now, std::optional<Duration> grace);
   void send_term(TimePoint now);
@@ -78,6 +81,7 @@ class ChildMachine {
   ChildPhase phase_ = ChildPhase::kLaunching;
   Step step_ = Step::kNone;
   bool stop_wanted_ = false;
+  std::optional<Duration> stop_grace_;
   bool kill_wanted_ = false;
   bool connected_ = false;
   Deadline deadline_;

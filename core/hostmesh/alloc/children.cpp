@@ -41,7 +41,7 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
       impl.emit([child = id, event = std::move(event)](Impl& self) { self.events.on_created(child, event); });
     }
     void running() override {
-      impl.watch_heartbeats();
+      impl.watch_heartbeats(*this);
       impl.emit([child = id](Impl& self) { self.events.on_running(child); });
     }
     void stopped(const StopReason& seen) override {
@@ -73,7 +73,9 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     std::uint32_t restarts = 0;
     bool stop_wanted = false;
     bool done = false;
+    bool waits = false;      // its id is in `waiting`
     bool launching = false;  // counts against the limit
+    bool paused = false;     // its output, over all incarnations
     std::int64_t pid = 0;
     std::string node;
     LineTail tail;
@@ -174,22 +176,20 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
   }
 
   // Heartbeats go out while anybody runs who is watched for silence.
-  void watch_heartbeats() {
-    if (heartbeats_on) return;
-    Duration period = Duration::max();
-    for (const auto& [id, child] : children) {
-      if (child->control && child->spec.timing.heartbeat > Duration::zero()) {
-        period = std::min(period, child->spec.timing.heartbeat / 3);
-      }
-    }
-    if (period == Duration::max()) return;
-    heartbeats_on = true;
-    heartbeat_due = Deadline::after(period);
-    heartbeat_timer.at(heartbeat_due, [this, period] { send_heartbeats(period); });
+  void watch_heartbeats(const Child& child) {
+    if (!child.control || child.spec.timing.heartbeat <= Duration::zero()) return;
+    const Duration period = child.spec.timing.heartbeat / 3;
+    if (period < heartbeat_period) set_heartbeats(period);
   }
 
-  void send_heartbeats(Duration period) {
-    heartbeats_on = false;
+  void set_heartbeats(Duration period) {
+    heartbeat_period = period;
+    heartbeat_due = Deadline::after(period);
+    heartbeat_timer.at(heartbeat_due, [this] { send_heartbeats(); });
+  }
+
+  void send_heartbeats() {
+    const Duration period = std::exchange(heartbeat_period, Duration::max());
     const TimePoint now = Clock::now();
     // When this very process was stopped or starved, the silence was ours: what arrived meanwhile is still
     // unread.
@@ -199,14 +199,22 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
       child->control->heartbeat();
       if (overslept) drive(*child, [now](ChildMachine& machine) { machine.heard(now); });
     }
-    watch_heartbeats();
+    for (const auto& [id, child] : children) watch_heartbeats(*child);
+  }
+
+  void enqueue(Child& child) {
+    child.waits = true;
+    waiting.push_back(child.id);
+    launch_next();
   }
 
   void launch_next() {
     while (launching < launch_limit && !waiting.empty()) {
       Child* child = find(waiting.front());
       waiting.pop_front();
-      if (child != nullptr && !child->done) begin_launch(*child);
+      // One that was stopped while it waited has left its place in the queue behind, and its id may be
+      // another's now.
+      if (child != nullptr && !child->done && std::exchange(child->waits, false)) begin_launch(*child);
     }
   }
 
@@ -221,6 +229,7 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     child.machine = std::make_unique<ChildMachine>(child.spec.kind, child.spec.timing, child, Clock::now());
     schedule(child);
     launcher->launch(child.launch, child.spec.request(child.incarnation));
+    if (child.paused) launcher->pause_output(child.launch);
   }
 
   void launch_done(Child& child) {
@@ -244,10 +253,7 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     ++child.incarnation;
     child.control.reset();
     child.respawn_timer = std::make_unique<Timer>(reactor);
-    child.respawn_timer->after(child.backoff, [this, &child] {
-      waiting.push_back(child.id);
-      launch_next();
-    });
+    child.respawn_timer->after(child.backoff, [this, &child] { enqueue(child); });
     child.backoff = std::min(child.backoff * 2, kLongestBackoff);
   }
 
@@ -269,11 +275,13 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
   }
 
   void on_output(LaunchId launch, Stream stream, ByteView bytes) {
+    const auto keep = shared_from_this();  // an event may destroy everything
     Child* child = find_launch(launch);
-    if (child == nullptr) return;
+    if (child == nullptr || child->machine->ended()) return;  // it was given up: its end has been told
     if (stream == Stream::kStderr) child->tail.feed(bytes);
+    const ChildId id = child->id;
     deliver_events();
-    if (!closed && events.on_output) events.on_output(child->id, stream, bytes);
+    if (!closed && events.on_output) events.on_output(id, stream, bytes);
   }
 
   void on_exited(LaunchId launch, const ExitStatus& status) {
@@ -302,7 +310,7 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
   Deadline armed_for;
   Timer alarm;
   Timer heartbeat_timer;
-  bool heartbeats_on = false;
+  Duration heartbeat_period = Duration::max();  // that: none go out
   Deadline heartbeat_due;
   std::deque<std::function<void(Impl&)>> pending_events;
   bool closed = false;
@@ -337,12 +345,11 @@ Children::~Children() {
 }
 
 void Children::add(ChildId id, ChildSpec spec) {
-  auto child = std::make_unique<Impl::Child>(*impl_, id, std::move(spec));
-  const bool added = impl_->children.emplace(id, std::move(child)).second;
+  const auto [at, added] =
+      impl_->children.emplace(id, std::make_unique<Impl::Child>(*impl_, id, std::move(spec)));
   HOSTMESH_ASSERT(added, "a child id is used twice");
   ++impl_->alive;
-  impl_->waiting.push_back(id);
-  impl_->launch_next();
+  impl_->enqueue(*at->second);
 }
 
 void Children::remove(ChildId id) {
@@ -416,11 +423,15 @@ void Children::kill(ChildId id) {
 }
 
 void Children::pause_output(ChildId id) {
-  if (const Impl::Child* child = impl_->find(id)) impl_->launcher->pause_output(child->launch);
+  Impl::Child* child = impl_->find(id);
+  if (child == nullptr || std::exchange(child->paused, true)) return;
+  if (child->launch != 0) impl_->launcher->pause_output(child->launch);
 }
 
 void Children::resume_output(ChildId id) {
-  if (const Impl::Child* child = impl_->find(id)) impl_->launcher->resume_output(child->launch);
+  Impl::Child* child = impl_->find(id);
+  if (child == nullptr || !std::exchange(child->paused, false)) return;
+  if (child->launch != 0) impl_->launcher->resume_output(child->launch);
 }
 
 std::size_t Children::alive() const {

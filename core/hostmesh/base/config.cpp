@@ -160,7 +160,8 @@ std::map<std::string, std::string> Config::propagated() const {
   std::map<std::string, std::string> snapshot;
   for (const auto& layer : layers_) {  // lowest first, so that the highest stays
     for (const auto& [name, value] : layer) {
-      visit_attribute(name, [&](const auto& attribute) {
+      // Named captures: older clang does not capture structured bindings by itself.
+      visit_attribute(name, [&snapshot, &name = name, &value = value](const auto& attribute) {
         if (attribute.propagate) snapshot[name] = value;
       });
     }

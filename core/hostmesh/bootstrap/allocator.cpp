@@ -12,7 +12,6 @@
 #include "hostmesh/plugin/plugin.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
 #include "hostmesh/process/spawn.hpp"
-#include "hostmesh/process/sweep.hpp"
 
 namespace hostmesh {
 
@@ -20,8 +19,6 @@ namespace {
 
 // How long the procs of an allocation that nobody holds any more may take to go.
 constexpr Duration kAbandonGrace = std::chrono::seconds(2);
-// How long it may take to kill what a child that died has left behind.
-constexpr Duration kOrphanLimit = std::chrono::seconds(5);
 
 std::filesystem::path running_program() {
   std::error_code failure;
@@ -46,12 +43,17 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
         created_(spec_.extent.num_ranks()),
         started_(spec_.extent.num_ranks()) {}
 
+  // Before its end only with the whole runtime, on the reactor: then the gate must not ask for it any more.
+  ~Allocation() override {
+    if (children_) node_.gate.dismiss(uuid_);
+  }
+
   // Reactor thread.
   Result<> begin(Plugin& plugin, const OptionValues& options) {
     const auto address = node_.gate.address(spec_.transport);
     if (!address) return address.error();
     gate_address_ = *address;
-    collects_orphans_ = node_.owns_all_descendants && plugin.description().can(Capability::kSameMachine);
+    const auto weak = weak_from_this();
     auto children = Children::make(
         node_.reactor,
         [&](ChildLauncher::Events events) {
@@ -155,6 +157,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                  {bootstrap::kEnvIndex, std::to_string(rank)},
                  {bootstrap::kEnvMode, bootstrap::kModeStdin},
                  {bootstrap::kEnvTraceId, trace == spec_.constraints.end() ? "" : trace->second},
+                 {bootstrap::kEnvAllocation, uuid_},
                  {bootstrap::kEnvProcessName, "host rank:" + std::to_string(rank) + " @" + uuid_}}),
             .working_directory = command_.working_directory,
             .stdin_payload = bootstrap::pack_payload(payload),
@@ -188,22 +191,18 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   void on_stopped(ChildId rank, const StopReason& reason, Children::Events::More) {
-    if (reason.kind != StopReason::Kind::kStopped) collect_orphans();
     publish(ProcStopped{.create_key = created_[rank].create_key, .rank = rank, .reason = reason});
+    // One that exits by itself has cleaned up; one that was killed leaves what it had started to us.
+    if (reason.signal != 0) {
+      ++sweeps_;
+      node_.orphans.sweep(uuid_, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self) return;
+        --self->sweeps_;
+        self->finish_if_ended();
+      });
+    }
     finish_if_ended();
-  }
-
-  // A child that had no time to clean up below itself leaves that to us: now, because later we might be
-  // killed as well.
-  void collect_orphans() {
-    if (!collects_orphans_) return;
-    orphans_ = std::make_unique<Sweep>(
-        node_.reactor, node_.registry, nullptr, Deadline::after(kOrphanLimit),
-        [](const std::vector<pid_t>& survivors) {
-          for (const pid_t pid : survivors) {
-            log::warning("could not be killed " + log::field("pid", std::to_string(pid)));
-          }
-        });
   }
 
   // One rank that cannot be launched is the end of the allocation: it could never become complete.
@@ -218,7 +217,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   void finish_if_ended() {
-    if (!children_ || children_->alive() > 0) return;
+    if (!children_ || children_->alive() > 0 || sweeps_ > 0) return;
     // Not from inside a call of children_, and after the events that it has still to deliver.
     node_.reactor.post([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->finish();
@@ -228,6 +227,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   void finish() {
     if (std::exchange(finished_, true)) return;
     node_.gate.dismiss(uuid_);
+    // Here and not in the destructor, which may run on the thread of whoever held the allocation last.
+    children_.reset();
     queue_.close();
     node_.residents.erase(uuid_);
   }
@@ -245,10 +246,9 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   std::unique_ptr<Children> children_;
   std::function<void(const ProcState&)> observer_;
   ProcStateQueue queue_;
-  bool collects_orphans_ = false;
-  std::unique_ptr<Sweep> orphans_;
   bool failed_ = false;
   bool finished_ = false;
+  std::uint64_t sweeps_ = 0;  // of what killed procs left behind; the end of the stream comes after them
 };
 
 class PluginAlloc final : public Alloc {
@@ -256,17 +256,21 @@ class PluginAlloc final : public Alloc {
   PluginAlloc(Runtime& runtime, std::shared_ptr<Allocation> allocation, bool is_local)
       : runtime_(runtime), allocation_(std::move(allocation)), is_local_(is_local) {}
 
-  // The safety net: whoever lets go of an allocation has it killed. Its end is on the reactor, where all it
-  // holds lives.
+  // The safety net: whoever lets go of an allocation has it killed. Its observer is not called any more
+  // afterwards, or, when it is the observer that let go, after that call.
   ~PluginAlloc() override {
-    runtime_.run_on_reactor([this] {
-      allocation_->abandon();
-      allocation_.reset();
-    });
+    if (runtime_.reactor().on_thread()) {
+      runtime_.reactor().post([allocation = allocation_] { allocation->abandon(); });
+    } else {
+      runtime_.run_on_reactor([this] { allocation_->abandon(); });
+    }
   }
 
   std::optional<ProcState> next() override { return value_or_throw(next(Deadline::never())); }
   Result<std::optional<ProcState>> next(Deadline deadline) override {
+    if (runtime_.reactor().on_thread()) {
+      return Error(Cause::kInternal, "next() of an allocation blocks and was called on the reactor thread");
+    }
     return allocation_->queue().next(deadline);
   }
 
@@ -297,7 +301,7 @@ class PluginAlloc final : public Alloc {
 
  private:
   Runtime& runtime_;
-  std::shared_ptr<Allocation> allocation_;
+  const std::shared_ptr<Allocation> allocation_;
   const bool is_local_;
 };
 

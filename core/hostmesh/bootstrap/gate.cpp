@@ -31,15 +31,14 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
     ChildId child = 0;
     Incarnation incarnation = 0;
     std::shared_ptr<Link> link;
-    bool said_hello = false;
-    bool accepted =
-        false;  // this is the connection that the child is spoken to over; another one says nothing of it
+    // Refused: another connection of this child was first. What it says counts for nothing.
+    enum class Standing : std::uint8_t { kNew, kAccepted, kRefused } standing = Standing::kNew;
     Hello hello;
     StartProc assigned;
 
     template <class M>
     void tell(const M& message) {
-      link->send_side(pack(message), SendClass::kControl);
+      if (link) link->send_side(pack(message), SendClass::kControl);
     }
     void start_proc() override {
       const auto self = gate.lock();
@@ -78,14 +77,23 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
   }
 
   void on_connection(std::shared_ptr<Connection> connection) {
-    const PeerClaim& claim = connection->peer();
+    const PeerClaim claim = connection->peer();
+    const Party* party = party_of(claim.allocation);
+    if (party == nullptr) return;  // dismissed meanwhile; dropped, the connection is cut
     if (claim.role == Role::kPeer) {
       const auto address = ChannelAddr::parse(claim.process);
-      const auto link = system.router().add_link(std::move(connection), {.name = claim.process});
+      const auto number = next_peer++;
+      const auto link = system.router().add_link(
+          std::move(connection), {.name = claim.process,
+                                  .on_side_message = nullptr,
+                                  .on_close = [weak = weak_from_this(), number](const CloseReason&) {
+                                    if (const auto self = weak.lock()) self->peers.erase(number);
+                                  }});
       if (address) system.router().bind_address(*address, link);
-      peers.insert(link);
+      peers[number] = {claim.allocation, link};
       return;
     }
+    if (party->guests == nullptr) return;
     auto visitor = std::make_shared<Visitor>();
     visitor->gate = weak_from_this();
     visitor->allocation = claim.allocation;
@@ -104,28 +112,27 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
   static void on_message(const std::shared_ptr<Visitor>& visitor, ByteView bytes) {
     const auto self = visitor->gate.lock();
     Guests* guests = self ? self->guests_of(visitor->allocation) : nullptr;
-    if (guests == nullptr) return;
+    if (guests == nullptr || visitor->standing == Visitor::Standing::kRefused) return;
     const auto violated = [&](std::string_view how) {
       guests->children().violated(visitor->child, visitor->incarnation, how);
     };
-    if (!visitor->said_hello && type_of(bytes) != MessageType::kHello) {
+    if (visitor->standing == Visitor::Standing::kNew && type_of(bytes) != MessageType::kHello) {
       violated("its first message was not Hello");
       return;
     }
-    if (visitor->said_hello && !visitor->accepted) return;
     switch (type_of(bytes)) {
       case MessageType::kHello: {
         const auto hello = unpack<Hello>(bytes);
         if (!hello) return violated("a Hello that cannot be read: " + hello.error().text());
-        if (visitor->said_hello) return violated("it said Hello twice");
+        if (visitor->standing == Visitor::Standing::kAccepted) return violated("it said Hello twice");
         if (hello->version != kProtocolVersion) {
           return violated("it speaks version " + std::to_string(hello->version) +
                           " of the protocol, its owner " + std::to_string(kProtocolVersion));
         }
-        visitor->said_hello = true;
+        visitor->standing = Visitor::Standing::kAccepted;
         visitor->hello = *hello;
-        visitor->accepted = guests->children().hello(visitor->child, visitor->incarnation, visitor);
-        if (!visitor->accepted) {
+        if (!guests->children().hello(visitor->child, visitor->incarnation, visitor)) {
+          visitor->standing = Visitor::Standing::kRefused;
           visitor->link->close("another connection said Hello first", kFarewell);
         }
         return;
@@ -137,7 +144,8 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
           return violated("it started " + started->proc_id.text() + " and not " +
                           visitor->assigned.proc_id.text());
         }
-        if (guests->children().phase(visitor->child) == ChildPhase::kConnected) {
+        if (guests->children().incarnation(visitor->child) == visitor->incarnation &&
+            guests->children().phase(visitor->child) == ChildPhase::kConnected) {
           Router& router = self->system.router();
           router.bind(started->proc_id, visitor->link);
           if (!started->addr.text().empty()) router.bind_address(started->addr, visitor->link);
@@ -161,7 +169,7 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
     self->visitors.erase(visitor);
     visitor->link.reset();
     Guests* guests = self->guests_of(visitor->allocation);
-    if (guests == nullptr || !visitor->accepted) return;
+    if (guests == nullptr || visitor->standing != Visitor::Standing::kAccepted) return;
     guests->children().disconnected(visitor->child, visitor->incarnation, reason.text);
   }
 
@@ -171,7 +179,12 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
   std::map<std::string, Party> parties;
   std::map<Transport, std::unique_ptr<Listener>> listeners;
   std::set<std::shared_ptr<Visitor>> visitors;
-  std::set<std::shared_ptr<Link>> peers;
+  struct Peer {
+    std::string allocation;
+    std::shared_ptr<Link> link;
+  };
+  std::map<std::uint64_t, Peer> peers;
+  std::uint64_t next_peer = 0;
 };
 
 Gate::Gate(Reactor& reactor, const Config& config, ActorSystem& system)
@@ -180,7 +193,8 @@ Gate::Gate(Reactor& reactor, const Config& config, ActorSystem& system)
 Gate::~Gate() {
   // Handlers that still come find no gate; links break their circle with the visitor here.
   for (const auto& visitor : std::exchange(impl_->visitors, {})) {
-    if (visitor->link) visitor->link->close("its owner is going away", Duration::zero());
+    if (const auto link = std::exchange(visitor->link, nullptr))
+      link->close("its owner is going away", Duration::zero());
   }
   impl_->peers.clear();
   impl_->listeners.clear();
@@ -224,6 +238,9 @@ void Gate::dismiss(const std::string& allocation) {
   for (const auto& visitor : impl_->visitors) {
     if (visitor->allocation == allocation && visitor->link)
       visitor->link->close("the allocation has ended", kFarewell);
+  }
+  for (const auto& [number, peer] : impl_->peers) {
+    if (peer.allocation == allocation) peer.link->close("the allocation has ended", kFarewell);
   }
 }
 

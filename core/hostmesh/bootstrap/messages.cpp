@@ -38,6 +38,7 @@ Result<> read_exactly(int fd, std::span<std::uint8_t> into, Deadline deadline) {
     if (got == 0) return bad_payload("ended early: its owner is gone");
     if (got < 0 && errno != EINTR && errno != EAGAIN) return bad_payload("cannot be read", errno);
     if (got > 0) into = into.subspan(static_cast<std::size_t>(got));
+    if (!into.empty() && deadline.passed()) return bad_payload("did not come in time");
   }
   return {};
 }
@@ -72,7 +73,8 @@ Result<Payload> read_payload(int fd, Deadline deadline) {
   Bytes body(size);
   if (auto got = read_exactly(fd, body, deadline); !got) return got.error();
   auto payload = wire::decode<Payload>(body);
-  if (payload && payload->version != kProtocolVersion) {
+  if (!payload) return bad_payload(payload.error().info().message);
+  if (payload->version != kProtocolVersion) {
     return bad_payload("has protocol version " + std::to_string(payload->version) + ", this program speaks " +
                        std::to_string(kProtocolVersion));
   }

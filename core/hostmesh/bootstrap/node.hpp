@@ -13,6 +13,7 @@
 #include "hostmesh/base/config.hpp"
 #include "hostmesh/base/reactor.hpp"
 #include "hostmesh/bootstrap/gate.hpp"
+#include "hostmesh/bootstrap/orphans.hpp"
 #include "hostmesh/process/child_registry.hpp"
 #include "hostmesh/process/launch_thread.hpp"
 
@@ -26,11 +27,9 @@ struct Node {
   Config config;
   ActorSystem system;
   std::shared_ptr<ChildRegistry> registry = std::make_shared<ChildRegistry>();
+  Orphans orphans{reactor, registry};
   LaunchThread launch_thread;
   std::optional<std::uint64_t> usual_nofile;  // what children get back when we raised our own limit
-  // Every process below this one is ours. Then what a host that died leaves behind, which comes to us, is
-  // killed at once; otherwise nobody can tell it from what other code has started.
-  bool owns_all_descendants = false;
   Gate gate;
   // What must live on until its own end, whoever has let go of it: allocations that still have children, by
   // name. Emptied on the reactor before the reactor ends.

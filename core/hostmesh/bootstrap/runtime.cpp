@@ -42,8 +42,8 @@ Runtime::Runtime(ActorTable actors, RuntimeOptions options)
     Proc& proc = impl_->node.system.add_proc(ProcId::direct(*address, "client"));
     impl_->client = std::make_unique<Client>(proc, "client");
     if (impl_->descendants == RuntimeOptions::Descendants::kWholeProcess) {
+      impl_->node.orphans.set_policy(bootstrap::OrphansAre::kAllOurs);
       impl_->reaper = std::make_unique<AdoptedReaper>(impl_->node.reactor, impl_->node.registry);
-      impl_->node.owns_all_descendants = true;
     }
   });
 }

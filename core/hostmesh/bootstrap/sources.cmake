@@ -1,1 +1,1 @@
-hostmesh_room(bootstrap SOURCES allocator.cpp child.cpp gate.cpp messages.cpp runtime.cpp)
+hostmesh_room(bootstrap SOURCES allocator.cpp child.cpp gate.cpp messages.cpp orphans.cpp runtime.cpp)

@@ -51,7 +51,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Nothing is read before, not even the peer's end; sending is possible. Once.
+  // Nothing is read before, not even the peer's end; sending is possible. Once, and not after close().
   void start(Events events);
 
   // Bulk is kFull while BULK_QUEUE_LIMIT bytes wait. Control is never kFull: when more than

@@ -59,7 +59,6 @@ Result<UniqueFd> bind_and_listen(const ChannelAddr& addr) {
   }
   int failed = ::bind(socket->get(), address->get(), address->size);
   if (failed != 0 && errno == EADDRINUSE) {
-    errno = EADDRINUSE;
     if (is_left_behind(addr, *address)) {
       ::unlink(addr.name().c_str());
       failed = ::bind(socket->get(), address->get(), address->size);
@@ -202,6 +201,11 @@ bool Listener::Impl::accept_one() {
   if (stream) {
     begin_handshake(*std::move(stream));
   } else {
+    if (stream.error().cause() == Cause::kAuthentication) {
+      const Bytes refusal = detail::encode_without_proof({.verdict = detail::Verdict::kRefused});
+      // As far as it goes: with it the peer knows that another try is useless.
+      (void)::send(socket.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL);
+    }
     refuse(stream.error(), addr.text());
   }
   return !closed;

@@ -7,6 +7,7 @@
 #include "hostmesh/mesh/host.hpp"
 #include "hostmesh/mesh/proc_agent.hpp"
 #include "hostmesh/mesh/trampoline.hpp"
+#include "hostmesh/process/fork_server.hpp"
 
 namespace hostmesh {
 
@@ -43,6 +44,7 @@ struct Residence {
 }  // namespace
 
 void bootstrap_if_child(ActorTable actors) {
+  serve_forks_if_asked();
   if (!bootstrap::is_child()) return;
   bootstrap::run_child(std::move(actors), [](bootstrap::Node& node) {
     const auto residence = std::make_shared<Residence>(node);

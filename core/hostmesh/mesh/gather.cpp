@@ -2,6 +2,12 @@
 
 namespace hostmesh {
 
+void refuse_on_reactor(const Client& client, std::string_view what) {
+  if (client.on_reactor()) {
+    throw Error(Cause::kInternal, std::string(what) + " waits and was called on the reactor thread");
+  }
+}
+
 std::string ranks_text(const std::vector<Rank>& sorted_ranks) {
   constexpr std::size_t kMostPieces = 12;
   std::string text;

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hostmesh/actor/client.hpp"
 #include "hostmesh/base/ids.hpp"
 #include "hostmesh/base/result.hpp"
 
@@ -22,6 +23,10 @@ std::string ranks_text(const std::vector<Rank>& sorted_ranks);
 // The error for a set of ranks: the first failure in full, and which ranks failed how.
 Error error_of_ranks(std::string_view phase, const std::vector<std::pair<Rank, Error>>& failures,
                      std::uint64_t total);
+
+// Throws on the reactor thread, where waiting for what the reactor does would be for ever. `what` is the
+// call.
+void refuse_on_reactor(const Client& client, std::string_view what);
 
 // Slots may be filled from any thread; wait() once, on another. Each slot is filled exactly once by its call,
 // which has a deadline, so that the wait needs none.

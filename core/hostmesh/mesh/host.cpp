@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <deque>
 #include <map>
 #include <utility>
@@ -165,6 +166,9 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
         {"RANK", rank},
         {"WORLD_SIZE", world},
         {"LOCAL_RANK", std::to_string(local)}};
+    // The mark by which our owner knows what we leave behind, should we be killed.
+    if (const char* mark = std::getenv(bootstrap::kEnvAllocation))
+      added.emplace_back(bootstrap::kEnvAllocation, mark);
     if (request.proc.kind == ProcTemplate::Kind::kBootstrap) {
       const PeerClaim claim{.role = Role::kChild,
                             .allocation = allocation,
@@ -280,9 +284,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   void ended(ChildId id, const std::optional<StopReason>& reason, const std::string& failure) {
     const std::string name = procs[id].mesh;
     Mesh& mesh = meshes.at(name);
-    if (mesh.request.proc.kind == ProcTemplate::Kind::kBootstrap) {
-      node.system.router().unbind(ref.named_proc(name_of(procs[id])));
-    }
+    // A proc stays bound to its closed link, so that whoever calls it later is told that it is gone, and why.
     if (mesh.request.output) {
       service_send(*mesh.request.output, ProcOutput{.rank = procs[id].rank,
                                                     .what = ProcOutput::What::kEnd,

@@ -144,16 +144,18 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
   }
 
   void advance(Rank rank, Phase phase) {
-    std::uint64_t now_ready = 0;
     {
       const std::lock_guard lock(mutex);
       if (phases[rank] >= phase) return;
       phases[rank] = phase;
-      if (phase == Phase::kReady) ++ready;
-      now_ready = ready;
-      changed.notify_all();
     }
-    if (phase == Phase::kReady && options.on_progress) options.on_progress(now_ready, phases.size());
+    if (phase != Phase::kReady) return;
+    // Before the waiting caller may go on: no progress is told of what has returned. Only this thread changes
+    // `ready`.
+    if (options.on_progress) options.on_progress(ready + 1, phases.size());
+    const std::lock_guard lock(mutex);
+    ++ready;
+    changed.notify_all();
   }
 
   // The first failure counts, except that the news of an exit says more than that of a lost connection.
@@ -246,8 +248,8 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
   }
 
   void stop_alloc() {
-    // Its failures are known; who watches the allocation is to see its end, too.
-    alloc->observe(options.on_state ? options.on_state : [](const ProcState&) {});
+    // Nothing is told any more of readiness once allocate() has thrown; but who watches is to see the ends.
+    runtime.run_on_reactor([this] { ready_handle = {}; });
     alloc->kill();
     if (const auto stopped = alloc->stop_and_wait(Deadline::after(stop_limit())); !stopped) {
       log::error(stopped.error().text());
@@ -279,6 +281,7 @@ HostMesh::~HostMesh() = default;
 
 HostMesh HostMesh::allocate(Runtime& runtime, std::unique_ptr<Alloc> alloc, std::string_view name,
                             AllocateOptions options) {
+  refuse_on_reactor(runtime.client(), "HostMesh::allocate()");
   auto impl = std::make_shared<Impl>(runtime, std::move(alloc), value_or_throw(Name::unique(name)),
                                      std::move(options));
   impl->bring_up();
@@ -296,6 +299,7 @@ std::string HostMesh::host_text(Rank rank) const {
 }
 
 ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOptions options) {
+  refuse_on_reactor(impl_->runtime.client(), "HostMesh::spawn()");
   const Name unique = value_or_throw(Name::unique(name));
   const auto whole = extent().concat(per_host);
   if (!whole) {
@@ -436,10 +440,13 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
   } catch (const Error& error) {
     log::error("the roll-back of a failed spawn is incomplete: " + error.text());
   }
+  // Nothing is told of these procs once this has thrown.
+  impl_->runtime.run_on_reactor([&procs] { procs->ports.clear(); });
   throw Error(std::move(info));
 }
 
 StatusMesh HostMesh::proc_states(const ProcMesh& procs) {
+  refuse_on_reactor(impl_->runtime.client(), "HostMesh::proc_states()");
   const Duration limit = impl_->runtime.config().get(attribute::kGetProcStateMaxIdle);
   const std::uint64_t host_count = impl_->table->hosts.size();
   Gather<std::vector<ProcChange>> gather(host_count);
@@ -471,6 +478,7 @@ std::vector<ProcChange> HostMesh::stop_proc_mesh(ProcMesh& procs, std::optional<
 }
 
 void HostMesh::shutdown() {
+  refuse_on_reactor(impl_->runtime.client(), "HostMesh::shutdown()");
   if (std::exchange(impl_->is_shut_down, true)) return;
   const Config& config = impl_->runtime.config();
   const ShutdownHost request{.terminate_within = config.get(attribute::kTerminateTimeout),
@@ -495,8 +503,7 @@ void HostMesh::shutdown() {
       failures.emplace_back(alive[i], answers[i].error().with_host(impl_->table->text(alive[i])));
     }
   }
-  // Then all hosts.
-  impl_->alloc->observe(impl_->options.on_state);
+  // Then all hosts. Their ends are still observed: whoever asks for something here later is told at once.
   const auto stopped = impl_->alloc->stop_and_wait(Deadline::after(impl_->stop_limit()));
   if (!failures.empty()) throw error_of_ranks("shutdown", failures, impl_->table->hosts.size());
   value_or_throw(stopped);

@@ -11,16 +11,19 @@ Error bad_mesh(std::string_view text, std::string_view why) {
                "'" + std::string(text) + "' is not a host mesh (name:host,host@region): " + std::string(why));
 }
 
+// What would end a host's text, start a quoted label, or be taken for an escape or for room around a host.
 std::string encode_host(const std::string& text) {
+  constexpr std::string_view kSpecial = ",%\" ";
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string encoded;
   for (const char c : text) {
-    if (c == ',') {
-      encoded += "%2C";
-    } else if (c == '%') {
-      encoded += "%25";
-    } else {
+    if (kSpecial.find(c) == std::string_view::npos) {
       encoded += c;
+      continue;
     }
+    encoded += '%';
+    encoded += kDigits[static_cast<unsigned char>(c) >> 4];
+    encoded += kDigits[static_cast<unsigned char>(c) & 15];
   }
   return encoded;
 }
@@ -93,8 +96,9 @@ Result<HostMeshRef> HostMeshRef::parse(std::string_view text) {
 
   std::vector<HostRef> hosts;
   std::string_view list = rest.substr(0, mark);
-  while (!list.empty()) {
+  for (bool more = !list.empty(); more;) {
     const std::size_t comma = std::min(list.find(','), list.size());
+    more = comma < list.size();
     const auto host = decode_host(trimmed(list.substr(0, comma)));
     if (!host) return bad_mesh(text, host.error().text());
     const auto addr = ChannelAddr::parse(*host);

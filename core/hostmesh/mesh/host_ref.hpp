@@ -31,8 +31,8 @@ class HostRef {
 };
 
 // A named mesh of hosts. Text: `name:host,host@region`, e.g. `test:local:1,local:2@replica=2/1`; the region
-// keeps the coordinates of the mesh that it is a part of. In a host's text ',' and '%' are percent-encoded,
-// and the region starts at the last '@' outside quotes, so that every address parses back.
+// keeps the coordinates of the mesh that it is a part of. In a host's text commas, quotes, blanks and '%' are
+// percent-encoded, and the region starts at the last '@' outside quotes, so that every address parses back.
 class HostMeshRef {
  public:
   // As many hosts as the region has ranks, in its order; otherwise an error with both numbers.

@@ -100,6 +100,7 @@ Duration ProcMesh::call_timeout() const {
 }
 
 std::vector<ActorId> ProcMesh::spawn_actors(const std::string& type, const std::string& name, Bytes params) {
+  refuse_on_reactor(client(), "ProcMesh::spawn()");
   const Duration limit = impl_->hosts->runtime.config().get(attribute::kActorSpawnMaxIdle);
   const Deadline deadline = Deadline::after(limit);
   const auto agent = [this](Rank rank) {
@@ -135,6 +136,7 @@ std::vector<ActorId> ProcMesh::spawn_actors(const std::string& type, const std::
 }
 
 std::vector<ProcChange> ProcMesh::stop(std::optional<Duration> grace) {
+  refuse_on_reactor(client(), "ProcMesh::stop()");
   const Config& config = impl_->hosts->runtime.config();
   // Long enough for TERM, KILL and giving up on the host.
   const Duration limit = config.get(attribute::kProcStopMaxIdle) + grace.value_or(Duration::zero()) +

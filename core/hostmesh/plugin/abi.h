@@ -168,6 +168,13 @@ typedef struct hostmesh_exit {
   uint32_t core_dumped;
 } hostmesh_exit;
 
+enum {
+  HOSTMESH_START_EXEC = 0,
+  /* A copy of a running instance of the program, made without exec: for programs that begin with
+   * bootstrap_if_child(), and the same one for all commands of an instance. */
+  HOSTMESH_START_FORK_SERVER = 1
+};
+
 /* A command that the host runs as a child of this process: own process group, stdin, stdout and stderr
  * through pipes, killed with this process. */
 typedef struct hostmesh_command {
@@ -180,6 +187,8 @@ typedef struct hostmesh_command {
   /* Empty: the launch is this command, reported with its pid and this machine's name. Else the command is
    * only the way to that node (an ssh client, say): reported with this name and pid 0. */
   hostmesh_text node;
+  uint32_t start;
+  uint32_t reserved;
 } hostmesh_command;
 
 /* Reports. For each launch: launched() once, output() any number of times, then exactly one of exited() and

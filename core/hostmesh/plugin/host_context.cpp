@@ -161,7 +161,10 @@ std::uint32_t spawn_local(hostmesh_host* host, std::uint64_t id, const hostmesh_
     return invalid("the command is no command");
   if (command->argv.count == 0) return invalid("the command is empty");
   if (command->stdin_use > HOSTMESH_STDIN_PAYLOAD_THEN_EOF) return invalid("the use of stdin is unknown");
+  if (command->start > HOSTMESH_START_FORK_SERVER) return invalid("the way to start is unknown");
   LaunchRequest request;
+  request.start =
+      command->start == HOSTMESH_START_EXEC ? LaunchRequest::Start::kExec : LaunchRequest::Start::kForkServer;
   request.argv = to_list(command->argv);
   request.environment = to_list(command->environment);
   request.working_directory = to_text(command->working_directory);

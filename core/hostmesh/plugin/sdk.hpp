@@ -159,6 +159,9 @@ struct LaunchRequest {
   StdinUse stdin_use = StdinUse::kLifeline;
 };
 
+// How a command comes to run; see abi.h.
+enum class Start : std::uint32_t { kExec = HOSTMESH_START_EXEC, kForkServer = HOSTMESH_START_FORK_SERVER };
+
 // A command for the host to run here, as a child of this process.
 struct Command {
   std::vector<std::string> argv{};
@@ -168,6 +171,7 @@ struct Command {
   StdinUse stdin_use = StdinUse::kLifeline;
   // Set when the command is only the way to that node: the launch is reported with this name and no pid.
   std::string node{};
+  Start start = Start::kExec;
 };
 
 // ---- what a plugin reports and asks for ----
@@ -522,6 +526,7 @@ inline void Host::spawn_local(LaunchId id, const Command& command) const {
   request.working_directory = detail::view(command.working_directory);
   request.stdin_payload = detail::view(std::span<const std::uint8_t>(command.stdin_payload));
   request.node = detail::view(command.node);
+  request.start = static_cast<std::uint32_t>(command.start);
   hostmesh_error error{};
   error.size = sizeof(error);
   const std::uint32_t cause = table_->spawn_local(host_, id, &request, &error);

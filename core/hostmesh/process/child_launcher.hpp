@@ -32,6 +32,10 @@ struct LaunchRequest {
   // kLifeline: stdin stays open after the payload; its EOF tells the child to exit. kPayloadThenEof: closed
   // after it.
   enum class Stdin : std::uint8_t { kLifeline, kPayloadThenEof } stdin_use = Stdin::kLifeline;
+  // kForkServer: a copy of a running instance of the program, which must call bootstrap_if_child() (see
+  // ForkServer). Only launchers of local processes know it; all launches of one launcher are then the same
+  // program.
+  enum class Start : std::uint8_t { kExec, kForkServer } start = Start::kExec;
 };
 
 // Reactor thread only; every event is delivered there too, never from inside a call.

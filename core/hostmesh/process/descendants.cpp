@@ -20,22 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A process may end between the opening and the reading, which then fails with ESRCH; a file stream would
-// throw.
-std::optional<std::string> contents(const fs::path& file) {
-  const UniqueFd in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!in) return std::nullopt;
-  std::string text;
-  std::array<char, 4096> chunk;
-  for (;;) {
-    const ssize_t got = ::read(in.get(), chunk.data(), chunk.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::nullopt;
-    if (got == 0) return text;
-    text.append(chunk.data(), static_cast<std::size_t>(got));
-  }
-}
-
 std::optional<pid_t> number(std::string_view text) {
   pid_t value = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -54,6 +38,22 @@ std::optional<pid_t> parent_in(std::string_view stat) {
 
 }  // namespace
 
+// A process may end between the opening and the reading, which then fails with ESRCH; a file stream would
+// throw.
+std::optional<std::string> read_proc_file(const std::string& path) {
+  const UniqueFd in(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!in) return std::nullopt;
+  std::string text;
+  std::array<char, 4096> chunk;
+  for (;;) {
+    const ssize_t got = ::read(in.get(), chunk.data(), chunk.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::nullopt;
+    if (got == 0) return text;
+    text.append(chunk.data(), static_cast<std::size_t>(got));
+  }
+}
+
 namespace detail {
 
 std::optional<std::vector<Child>> listed_children() {
@@ -62,7 +62,7 @@ std::optional<std::vector<Child>> listed_children() {
   const pid_t self = ::getpid();
   if (!fs::exists("/proc/self/task/" + std::to_string(self) + "/children", failed)) return std::nullopt;
   for (const auto& thread : fs::directory_iterator("/proc/self/task", failed)) {
-    const auto list = contents(thread.path() / "children");
+    const auto list = read_proc_file(thread.path() / "children");
     if (!list) continue;  // the thread has ended
     const bool main_thread = number(thread.path().filename().native()) == self;
     for (std::string_view rest = *list; !rest.empty();) {
@@ -81,7 +81,7 @@ std::vector<Child> children_by_parent() {
   for (const auto& entry : fs::directory_iterator("/proc", failed)) {
     const auto pid = number(entry.path().filename().native());
     if (!pid) continue;
-    const auto stat = contents(entry.path() / "stat");
+    const auto stat = read_proc_file(entry.path() / "stat");
     if (stat && parent_in(*stat) == self) children.push_back({*pid, true});
   }
   return children;

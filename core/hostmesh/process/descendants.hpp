@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "hostmesh/base/result.hpp"
@@ -23,5 +25,8 @@ struct Child {
 
 // Zombies included. A snapshot: a process that is being adopted meanwhile may be missing.
 std::vector<Child> children_of_this_process();
+
+// The whole of a file in /proc, or nothing when it cannot be read, which happens whenever its process ends.
+std::optional<std::string> read_proc_file(const std::string& path);
 
 }  // namespace hostmesh

@@ -9,6 +9,7 @@
 
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/process/child_process.hpp"
+#include "hostmesh/process/fork_server.hpp"
 #include "hostmesh/process/spawn.hpp"
 
 namespace hostmesh {
@@ -51,6 +52,7 @@ struct LocalLauncher::State : std::enable_shared_from_this<LocalLauncher::State>
   LaunchThread& launch_thread;
   Options options;
   Events events;
+  std::unique_ptr<ForkServer> fork_server;  // made by the first launch that wants it
   std::map<LaunchId, Child> children;
   bool closed = false;
 };
@@ -109,6 +111,7 @@ LocalLauncher::LocalLauncher(Reactor& reactor, LaunchThread& launch_thread, Opti
 
 LocalLauncher::~LocalLauncher() {
   state_->closed = true;
+  state_->fork_server.reset();
   state_->children.clear();
 }
 
@@ -127,8 +130,8 @@ void LocalLauncher::launch(LaunchId id, LaunchRequest request) {
   spawn.parent_death_signal = state_->options.parent_death_signal;
   spawn.restore_nofile = state_->options.descriptor_limit;
   spawn.registry = state_->options.registry;
-  state_->launch_thread.launch(std::move(spawn), [weak = std::weak_ptr(state_), &reactor = state_->reactor,
-                                                  id](Result<SpawnedProcess> spawned) {
+  const auto done = [weak = std::weak_ptr(state_), &reactor = state_->reactor,
+                     id](Result<SpawnedProcess> spawned) {
     auto outcome = std::make_shared<Result<SpawnedProcess>>(std::move(spawned));
     reactor.post([weak, &reactor, id, outcome] {
       const auto state = weak.lock();
@@ -141,7 +144,15 @@ void LocalLauncher::launch(LaunchId id, LaunchRequest request) {
         state->not_started(id, outcome->error());
       }
     });
-  });
+  };
+  if (request.start == LaunchRequest::Start::kExec) {
+    state_->launch_thread.launch(std::move(spawn), done);
+    return;
+  }
+  if (!state_->fork_server) {
+    state_->fork_server = std::make_unique<ForkServer>(state_->reactor, state_->launch_thread, spawn);
+  }
+  state_->fork_server->launch(std::move(spawn), done);
 }
 
 void LocalLauncher::signal(LaunchId id, int signal_number) {

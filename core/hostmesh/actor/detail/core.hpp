@@ -92,6 +92,7 @@ struct SystemCore : std::enable_shared_from_this<SystemCore> {
   std::mutex mutex_;
   std::vector<Errand> errands_;
   bool drain_posted_ = false;
+  bool draining_ = false;  // reactor thread only
   bool closed_ = false;
 };
 

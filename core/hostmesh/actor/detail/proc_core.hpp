@@ -65,8 +65,9 @@ struct ProcCore : std::enable_shared_from_this<ProcCore> {
     std::shared_ptr<Instance> instance;
     std::uint64_t idle_since = 0;
   };
-  Result<ActorId> spawn_named(Named& named, const std::string& name, TypedActor actor, SpawnOptions options,
-                              const std::shared_ptr<Cell>& parent);
+  // Takes the actor only when it succeeds: destroying it is nothing to do under the lock.
+  Result<ActorId> spawn_named(Named& named, const std::string& name, TypedActor&& actor,
+                              SpawnOptions&& options, const std::shared_ptr<Cell>& parent);
   void maybe_idle(const std::string& name, Named& named);
 
   mutable std::mutex mutex_;

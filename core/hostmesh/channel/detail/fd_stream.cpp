@@ -23,7 +23,7 @@ class FdStream final : public Stream {
         credentials_(credentials),
         description_(std::move(description)) {}
 
-  Result<> open(UniqueFd socket) {
+  Result<> open(UniqueFd&& socket) {
     boost::system::error_code failure;
     state_->descriptor.assign(socket.get(), failure);
     if (failure) return os_error(Cause::kResourceLimit, "watching " + description_, failure.value());
@@ -98,7 +98,7 @@ class FdStream final : public Stream {
 
 }  // namespace
 
-Result<std::unique_ptr<Stream>> make_fd_stream(Reactor& reactor, UniqueFd socket, const ChannelAddr& addr) {
+Result<std::unique_ptr<Stream>> make_fd_stream(Reactor& reactor, UniqueFd&& socket, const ChannelAddr& addr) {
   std::optional<PeerCredentials> credentials;
   std::string description = addr.text();
   if (addr.transport() == Transport::kUnix) {

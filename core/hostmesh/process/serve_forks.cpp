@@ -1,0 +1,115 @@
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "hostmesh/process/detail/fork_server_protocol.hpp"
+#include "hostmesh/process/detail/packet.hpp"
+#include "hostmesh/process/fork_server.hpp"
+#include "hostmesh/wire/codec.hpp"
+
+namespace hostmesh {
+
+namespace {
+
+using detail::ForkReply;
+using detail::ForkRequest;
+
+// Exit code of a child that could not become what was asked for; its stderr says why.
+constexpr int kSetUpFailed = 127;
+
+[[noreturn]] void give_up(const char* what) {
+  std::fprintf(stderr, "hostmesh: a forked child could not be set up: %s: %s\n", what, std::strerror(errno));
+  std::fflush(stderr);
+  ::_exit(kSetUpFailed);
+}
+
+// fork(), but the child's parent is our parent, and it comes with a pidfd. The C library keeps the thread's
+// id at an address that only the kernel tells; it is brought up to date as fork() would.
+pid_t fork_for_parent(int* pidfd) {
+  int* thread_id = nullptr;
+  if (::prctl(PR_GET_TID_ADDRESS, &thread_id) != 0) thread_id = nullptr;
+  clone_args arguments{};
+  arguments.flags = CLONE_PARENT | CLONE_PIDFD;
+  if (thread_id != nullptr) {
+    arguments.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    arguments.child_tid = reinterpret_cast<std::uint64_t>(thread_id);
+  }
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(pidfd);
+  arguments.exit_signal = 0;  // CLONE_PARENT: the server's own, which is SIGCHLD
+  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+}
+
+// In the new child: everything of the server's is left behind.
+void become(const ForkRequest& request, const std::vector<UniqueFd>& streams, pid_t parent) {
+  if (request.own_group) ::setpgid(0, 0);
+  if (request.parent_death_signal != 0) {
+    if (::prctl(PR_SET_PDEATHSIG, request.parent_death_signal) != 0) give_up("prctl PR_SET_PDEATHSIG");
+    if (::getppid() != parent) ::_exit(kSetUpFailed);  // it died before we asked to be told
+  }
+  for (int number = 0; number < 3; ++number) {
+    if (::dup2(streams[static_cast<std::size_t>(number)].get(), number) < 0) ::_exit(kSetUpFailed);
+  }
+  ::close_range(3, ~0U, 0);
+  if (!request.working_directory.empty() && ::chdir(request.working_directory.c_str()) != 0) {
+    give_up(("chdir to " + request.working_directory).c_str());
+  }
+  if (request.descriptor_limit != 0) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+      limit.rlim_cur = std::min<rlim_t>(request.descriptor_limit, limit.rlim_max);
+      ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+  }
+  ::clearenv();
+  for (const std::string& entry : request.environment) {
+    const std::size_t equals = entry.find('=');
+    if (equals != std::string::npos) ::setenv(entry.substr(0, equals).c_str(), entry.c_str() + equals + 1, 1);
+  }
+}
+
+enum class Side { kServer, kChild };
+
+Side serve(const detail::Packet& packet, pid_t parent) {
+  const auto request = wire::decode<ForkRequest>(packet.bytes);
+  if (!request || packet.fds.size() != 3) ::_exit(1);  // only our own owner speaks here
+  int pidfd = -1;
+  const pid_t pid = fork_for_parent(&pidfd);
+  if (pid == 0) {
+    // The packet's descriptors go with close_range; their owners must not close what has their numbers then.
+    become(*request, packet.fds, parent);
+    return Side::kChild;
+  }
+  const ForkReply reply{.id = request->id, .pid = std::max<pid_t>(pid, 0), .error = pid < 0 ? errno : 0};
+  const UniqueFd handle(pidfd);
+  const int sent = pid < 0
+                       ? detail::send_packet(detail::kForkServerFd, wire::encode(reply), {})
+                       : detail::send_packet(detail::kForkServerFd, wire::encode(reply), std::array{pidfd});
+  if (sent != 0) ::_exit(0);  // the owner is gone
+  return Side::kServer;
+}
+
+}  // namespace
+
+void serve_forks_if_asked() {
+  if (std::getenv(detail::kForkServerVariable) == nullptr) return;
+  const pid_t parent = ::getppid();
+  for (;;) {
+    auto packet = detail::receive_packet(detail::kForkServerFd);
+    if (packet.bytes.empty()) ::_exit(0);
+    if (serve(packet, parent) == Side::kServer) continue;
+    for (UniqueFd& fd : packet.fds) (void)fd.release();
+    return;
+  }
+}
+
+}  // namespace hostmesh
