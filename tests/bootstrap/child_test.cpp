@@ -192,7 +192,8 @@ TEST_F(ChildTest, ItsSecretIsNeitherInItsArgumentsNorInItsEnvironment) {
   for (const char* file : {"/environ", "/cmdline"}) {
     std::ifstream in(process + file);
     const std::string text(std::istreambuf_iterator<char>(in), {});
-    const auto key = payload().key.bytes();
+    const Secret secret = payload().key;
+    const auto key = secret.bytes();
     EXPECT_EQ(text.find(std::string(key.begin(), key.end())), std::string::npos) << file;
     EXPECT_FALSE(text.empty());
   }

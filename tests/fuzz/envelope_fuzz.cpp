@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   parse_back<PortId>(text);
   const auto view = view_envelope(input);
   if (!view) return 0;
-  const auto forwarded = view_envelope(forwarded_envelope(input, view->ttl, view->call));
+  const Bytes frame = forwarded_envelope(input, view->ttl, view->call);
+  const auto forwarded = view_envelope(frame);
   HOSTMESH_ASSERT(forwarded && forwarded->dest == view->dest, "forwarding changes two fields");
   const auto envelope = decode_envelope(input);
   if (!envelope) return 0;
