@@ -35,7 +35,8 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
       impl.emit([child = id, event = std::move(event)](Impl& self) { self.events.on_created(child, event); });
     }
     void running() override {
-      impl.watch_heartbeats();
+      // Looks through all children, so only for one that changes the answer.
+      if (control && spec.timing.heartbeat > Duration::zero()) impl.watch_heartbeats();
       impl.emit([child = id](Impl& self) { self.events.on_running(child); });
     }
     void stopped(const StopReason& seen) override {
