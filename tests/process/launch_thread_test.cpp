@@ -1,5 +1,7 @@
 #include "hostmesh/process/launch_thread.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <future>
 #include <thread>
@@ -38,6 +40,22 @@ TEST_F(Launching, AnswersComeInTheOrderOfTheCallsFailuresToo) {
   last.get_future().wait();
   ASSERT_EQ(order.size(), 20U);
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST_F(Launching, TheOutputOfALaunchEndsWithItsChildWhileTheThreadLivesOn) {
+  LaunchThread launcher;
+  for (int i = 0; i < 3; ++i) {
+    std::promise<UniqueFd> launched;
+    launcher.launch(shell("true"), [&](Result<SpawnedProcess> child) {
+      launched.set_value(child ? std::move(child->stdout_pipe) : UniqueFd());
+    });
+    const UniqueFd output = launched.get_future().get();
+    ASSERT_TRUE(output);
+    // Not even the thread's own copies keep it open
+    pollfd waiting{.fd = output.get(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(::poll(&waiting, 1, 20'000), 1);
+    EXPECT_NE(waiting.revents & POLLHUP, 0);
+  }
 }
 
 TEST_F(Launching, WhatIsQueuedAtTheEndIsAnsweredWithCancelled) {

@@ -8,7 +8,8 @@ void ProcStateQueue::push(ProcState state) {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
   states_.push_back(std::move(state));
-  changed_.notify_all();
+  // Whoever waits began to when there was nothing: later ones find it awake.
+  if (states_.size() == 1) changed_.notify_all();
 }
 
 void ProcStateQueue::close() {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <sodium.h>
 
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <optional>
@@ -16,8 +17,16 @@ constexpr std::size_t kRandomNameLength = 24;
 
 std::string random_name() {
   constexpr std::string_view kAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  std::string name(kRandomNameLength, ' ');
-  for (char& c : name) c = kAlphabet[::randombytes_uniform(kAlphabet.size())];
+  // Bytes beyond would make some letters likelier than others.
+  constexpr std::size_t kFair = 256 / kAlphabet.size() * kAlphabet.size();
+  std::string name;
+  while (name.size() < kRandomNameLength) {
+    std::array<std::uint8_t, kRandomNameLength + 8> bytes;  // rarely more than one call to the kernel
+    ::randombytes_buf(bytes.data(), bytes.size());
+    for (const std::uint8_t byte : bytes) {
+      if (byte < kFair && name.size() < kRandomNameLength) name += kAlphabet[byte % kAlphabet.size()];
+    }
+  }
   return name;
 }
 

@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "hostmesh/process/detail/launch_pad.hpp"
+
 namespace hostmesh {
 
 namespace {
@@ -29,6 +31,7 @@ struct LaunchThread::Impl {
 
   void run() {
     ::pthread_setname_np(::pthread_self(), "hm-launch");
+    detail::LaunchPad pad(detail::LaunchPad::Numbers::kLow);
     std::unique_lock lock(mutex);
     for (;;) {
       changed.wait(lock, [this] { return phase == Phase::kStopping || !queue.empty(); });
@@ -36,7 +39,7 @@ struct LaunchThread::Impl {
       Queued next = std::move(queue.front());
       queue.pop_front();
       lock.unlock();
-      next.done(spawn(next.request));
+      next.done(spawn(next.request, pad));
       lock.lock();
     }
   }

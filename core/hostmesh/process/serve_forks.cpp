@@ -11,6 +11,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "hostmesh/process/detail/fork_server_protocol.hpp"
 #include "hostmesh/process/detail/packet.hpp"
@@ -49,8 +52,19 @@ pid_t fork_for_parent(int* pidfd) {
   return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
 }
 
+// As exec would; setenv() would search all that is there once for each entry. Kept for the life of the
+// process.
+void set_environment(std::vector<std::string> entries) {
+  auto* const kept = new std::vector<std::string>(std::move(entries));
+  auto* const pointers = new std::vector<char*>;
+  pointers->reserve(kept->size() + 1);
+  for (std::string& entry : *kept) pointers->push_back(entry.data());
+  pointers->push_back(nullptr);
+  ::environ = pointers->data();
+}
+
 // In the new child: everything of the server's is left behind.
-void become(const ForkRequest& request, const std::vector<UniqueFd>& streams, pid_t parent) {
+void become(ForkRequest& request, const std::vector<UniqueFd>& streams, pid_t parent) {
   if (request.own_group) ::setpgid(0, 0);
   if (request.parent_death_signal != 0) {
     if (::prctl(PR_SET_PDEATHSIG, request.parent_death_signal) != 0) give_up("prctl PR_SET_PDEATHSIG");
@@ -70,17 +84,13 @@ void become(const ForkRequest& request, const std::vector<UniqueFd>& streams, pi
       ::setrlimit(RLIMIT_NOFILE, &limit);
     }
   }
-  ::clearenv();
-  for (const std::string& entry : request.environment) {
-    const std::size_t equals = entry.find('=');
-    if (equals != std::string::npos) ::setenv(entry.substr(0, equals).c_str(), entry.c_str() + equals + 1, 1);
-  }
+  set_environment(std::move(request.environment));
 }
 
 enum class Side { kServer, kChild };
 
 Side serve(const detail::Packet& packet, pid_t parent) {
-  const auto request = wire::decode<ForkRequest>(packet.bytes);
+  auto request = wire::decode<ForkRequest>(packet.bytes);
   if (!request || packet.fds.size() != 3) ::_exit(1);  // only our own owner speaks here
   int pidfd = -1;
   const pid_t pid = fork_for_parent(&pidfd);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "hostmesh/process/child_registry.hpp"
+#include "hostmesh/process/detail/launch_pad.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
 #include "hostmesh/process/detail/spawn_error.hpp"
 #include "hostmesh/process/detail/vfork_child.hpp"
@@ -153,28 +153,6 @@ std::string step_hint(LaunchStep step, const SpawnRequest& request, int error_nu
   }
 }
 
-// A stack for the child, with a page below it that faults.
-class ChildStack {
- public:
-  ChildStack() {
-    memory_ = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (memory_ != MAP_FAILED) ::mprotect(memory_, kGuard, PROT_NONE);
-  }
-  ~ChildStack() {
-    if (memory_ != MAP_FAILED) ::munmap(memory_, kSize);
-  }
-  ChildStack(const ChildStack&) = delete;
-  ChildStack& operator=(const ChildStack&) = delete;
-
-  explicit operator bool() const { return memory_ != MAP_FAILED; }
-  void* top() const { return static_cast<char*>(memory_) + kSize; }
-
- private:
-  static constexpr std::size_t kGuard = 64 * 1024;  // a page on every architecture
-  static constexpr std::size_t kSize = kGuard + 64 * 1024;
-  void* memory_;
-};
-
 // No handler of the parent may run in the child, which shares its memory.
 class AllSignalsBlocked {
  public:
@@ -212,7 +190,7 @@ class RegisteredLaunch {
 // One launch: what the child needs is gathered here, in memory that stays put until exec.
 class Launch {
  public:
-  explicit Launch(const SpawnRequest& request) : request_(request) {}
+  Launch(const SpawnRequest& request, detail::LaunchPad& pad) : request_(request), pad_(pad) {}
 
   Result<SpawnedProcess> run() {
     if (const auto why = objection(request_)) return detail::bad_request(request_, *why);
@@ -220,9 +198,12 @@ class Launch {
       if (Result<> ready = prepare_stream(number); !ready) return ready.error();
     }
     for (const PassedFd& passed : request_.passed) moves_.push_back({passed.fd, passed.number});
+    pad_.lend(moves_);
     prepare_plan();
     RegisteredLaunch registered(request_.registry.get());
-    if (Result<> started = start(); !started) return started.error();
+    const Result<> started = start();
+    pad_.take_back();
+    if (!started) return started.error();
     registered.succeeded(spawned_.pid);
     return std::move(spawned_);
   }
@@ -288,14 +269,14 @@ class Launch {
   }
 
   Result<> start() {
-    const ChildStack stack;
-    if (!stack) return detail::launch_error(request_, "making a stack for the child", errno);
+    void* const stack = pad_.stack_top();
+    if (stack == nullptr) return detail::launch_error(request_, "making a stack for the child", errno);
     int pidfd = -1;
     pid_t pid = -1;
     int clone_error = 0;
     {
       const AllSignalsBlocked blocked;
-      pid = HOSTMESH_CLONE(detail::run_vfork_child, stack.top(),
+      pid = HOSTMESH_CLONE(detail::run_vfork_child, stack,
                            CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD, &plan_, &pidfd);
       clone_error = errno;
     }
@@ -317,6 +298,7 @@ class Launch {
   }
 
   const SpawnRequest& request_;
+  detail::LaunchPad& pad_;
   SpawnedProcess spawned_;
   UniqueFd null_;
   std::array<UniqueFd, 3> child_ends_;
@@ -346,7 +328,12 @@ SpawnedProcess::~SpawnedProcess() {
 }
 
 Result<SpawnedProcess> spawn(const SpawnRequest& request) {
-  return Launch(request).run();
+  detail::LaunchPad pad(detail::LaunchPad::Numbers::kAny);
+  return spawn(request, pad);
+}
+
+Result<SpawnedProcess> spawn(const SpawnRequest& request, detail::LaunchPad& pad) {
+  return Launch(request, pad).run();
 }
 
 }  // namespace hostmesh

@@ -21,6 +21,9 @@
 namespace hostmesh {
 
 class ChildRegistry;
+namespace detail {
+class LaunchPad;
+}
 
 enum class ProcessGroup : std::uint8_t {
   kOwn,  // leads a new one, whose id is its pid: the terminal's signals do not reach it, and it can be killed
@@ -80,6 +83,8 @@ struct SpawnedProcess {
 // has phase "launch", the command, errno and the step that failed; cause kResourceLimit when descriptors,
 // processes or memory ran out, kInvalidArgument for a request that cannot be, kSpawnFailed for all else.
 Result<SpawnedProcess> spawn(const SpawnRequest& request);
+// For a thread that launches many, which keeps the pad.
+Result<SpawnedProcess> spawn(const SpawnRequest& request, detail::LaunchPad& pad);
 
 // argv as a person would type it, for messages: quoted where needed, cut when long.
 std::string command_text(const std::vector<std::string>& argv);
