@@ -1,5 +1,6 @@
 #include "hostmesh/base/error.hpp"
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -45,6 +46,11 @@ std::string_view to_string(Cause cause) {
       return "internal";
   }
   return "unknown";
+}
+
+bool is_exhaustion(int error_number) {
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM ||
+         error_number == ENOBUFS;
 }
 
 std::string errno_text(int error_number) {

@@ -81,6 +81,9 @@ class Error : public std::exception {
 // An Error for a failed system call: `what` is what was attempted ("bind unix:@x"); errno is named and
 // numbered.
 Error os_error(Cause cause, std::string_view what, int error_number);
+// True when the machine or this process has run out of something: descriptors, memory. Worth another try
+// later.
+bool is_exhaustion(int error_number);
 // "ENOENT (No such file or directory)".
 std::string errno_text(int error_number);
 

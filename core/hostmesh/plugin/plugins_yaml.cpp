@@ -313,7 +313,8 @@ Result<PluginsFile> parse_plugins_yaml(std::string_view text, const std::filesys
 
 Result<PluginsFile> load_plugins_yaml(const std::filesystem::path& file) {
   const auto unreadable = [&](int error) {
-    return os_error(Cause::kConfiguration, "cannot read " + file.string(), error);
+    const Cause cause = is_exhaustion(error) ? Cause::kResourceLimit : Cause::kConfiguration;
+    return os_error(cause, "cannot read " + file.string(), error);
   };
   std::error_code failure;
   if (std::filesystem::is_directory(file, failure)) return unreadable(EISDIR);

@@ -11,15 +11,8 @@ namespace hostmesh {
 namespace {
 
 Cause cause_of(int error_number) {
-  switch (error_number) {
-    case EAGAIN:
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-      return Cause::kResourceLimit;
-    default:
-      return Cause::kSpawnFailed;
-  }
+  // EAGAIN: no more processes.
+  return error_number == EAGAIN || is_exhaustion(error_number) ? Cause::kResourceLimit : Cause::kSpawnFailed;
 }
 
 std::string limit_hint(int error_number) {

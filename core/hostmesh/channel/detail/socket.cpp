@@ -61,9 +61,7 @@ Result<SocketAddress> socket_address(const ChannelAddr& addr) {
 }
 
 Cause cause_of(int error_number) {
-  const bool exhausted = error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM ||
-                         error_number == ENOBUFS || error_number == ENOSPC;
-  return exhausted ? Cause::kResourceLimit : Cause::kIo;
+  return is_exhaustion(error_number) || error_number == ENOSPC ? Cause::kResourceLimit : Cause::kIo;
 }
 
 Result<UniqueFd> new_socket(const ChannelAddr& addr) {
