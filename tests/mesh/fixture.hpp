@@ -115,7 +115,8 @@ class MeshTest : public ::testing::Test {
     std::ofstream(folder_ / "plugins.yaml") << "plugin_path: [" HOSTMESH_TEST_PLUGINS
                                                "]\n"
                                                "default: process\n"
-                                               "allocators:\n  process: {plugin: process}\n";
+                                               "allocators:\n  process: {plugin: process}\n"
+                                               "  forks: {plugin: process, options: {start: fork-server}}\n";
   }
   ~MeshTest() override { std::filesystem::remove_all(folder_); }
 
@@ -128,6 +129,8 @@ class MeshTest : public ::testing::Test {
     }
   }
 
+  // The allocator for what is allocated from here on: process, which is the default, or forks.
+  void use_allocator(std::string name) { allocator_ = std::move(name); }
   // Until the first use of runtime().
   Config& config() { return config_; }
   Runtime& runtime() {
@@ -145,7 +148,8 @@ class MeshTest : public ::testing::Test {
   }
   std::unique_ptr<Alloc> alloc_on(Runtime& on, AllocSpec spec,
                                   BootstrapCommand command = BootstrapCommand::stock()) {
-    return load_allocator(folder_ / "plugins.yaml", "", on, std::move(command))->allocate(std::move(spec));
+    return load_allocator(folder_ / "plugins.yaml", allocator_, on, std::move(command))
+        ->allocate(std::move(spec));
   }
   // Options that record in `states`.
   AllocateOptions recorded() {
@@ -179,6 +183,7 @@ class MeshTest : public ::testing::Test {
   const std::shared_ptr<Record<ProcState>> states_ = std::make_shared<Record<ProcState>>();
   const LeakCheck left_;
   std::filesystem::path folder_;
+  std::string allocator_ = "process";
   Config config_ = Config::from_process_environment();
   std::optional<Runtime> runtime_;
 };

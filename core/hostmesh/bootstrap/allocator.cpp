@@ -90,8 +90,9 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   // Reactor thread. Nobody listens any more: what still runs is sent away, and nothing is waited for.
   void abandon() {
     observer_ = nullptr;
+    abandoned_ = true;
     queue_.close();
-    if (!children_) return;
+    if (!children_) return forget_routes();
     for (Rank rank = 0; rank < spec_.extent.num_ranks(); ++rank) children_->stop(rank, kAbandonGrace);
     finish_if_ended();
   }
@@ -133,7 +134,12 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   void started(ChildId rank, const bootstrap::StartedProc& proc, const std::shared_ptr<Link>&) override {
-    started_[rank] = proc;
+    // The routes of an earlier incarnation; the present one's are bound already.
+    bootstrap::StartedProc& former = started_[rank];
+    if (former.proc_id.valid() && former.proc_id != proc.proc_id)
+      node_.system.router().unbind(former.proc_id);
+    if (former.addr.valid() && former.addr != proc.addr) node_.system.router().unbind_address(former.addr);
+    former = proc;
   }
 
  private:
@@ -230,7 +236,18 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     // Here and not in the destructor, which may run on the thread of whoever held the allocation last.
     children_.reset();
     queue_.close();
+    if (abandoned_) forget_routes();
     node_.residents.erase(uuid_);
+  }
+
+  // The way to a proc that is gone is kept as long as somebody may ask, who is then told why.
+  void forget_routes() {
+    for (const bootstrap::StartedProc& proc : started_) forget_route(proc);
+  }
+  void forget_route(const bootstrap::StartedProc& proc) {
+    if (!proc.proc_id.valid()) return;
+    node_.system.router().unbind(proc.proc_id);
+    node_.system.router().unbind_address(proc.addr);
   }
 
   Node& node_;
@@ -248,6 +265,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   ProcStateQueue queue_;
   bool failed_ = false;
   bool finished_ = false;
+  bool abandoned_ = false;
   std::uint64_t sweeps_ = 0;  // of what killed procs left behind; the end of the stream comes after them
 };
 

@@ -1,0 +1,60 @@
+// A thousand hosts, again and again: nothing may grow.
+#include "mesh/fixture.hpp"
+
+namespace hostmesh::test {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kHosts = 100;  // a sanitized child is ten times as large, and freed memory is kept
+constexpr int kRepetitions = 5;
+constexpr std::uint64_t kMostGrowth_kB = 400'000;
+#else
+constexpr std::uint64_t kHosts = 1000;
+constexpr int kRepetitions = 20;
+constexpr std::uint64_t kMostGrowth_kB = 8'000;
+#endif
+// After these the allocator's pools and the tables have their size.
+constexpr int kWarmUp = 3;
+
+std::uint64_t resident_kB() {
+  std::ifstream in("/proc/self/status");
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  return std::stoull(field_of(text, "VmRSS"));
+}
+
+class Thousand : public MeshTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  void come_up_answer_and_go_down() {
+    HostMesh mesh = HostMesh::allocate(runtime(), alloc({.extent = {{"hosts", kHosts}}}), "scale");
+    Gather<std::vector<std::string>> answers(kHosts);
+    for (Rank rank = 0; rank < kHosts; ++rank) {
+      client().call_async(mesh.ref().hosts()[rank].agent(), ListMeshes{}, soon(), answers.slot(rank));
+    }
+    const auto all = answers.wait("answer");
+    ASSERT_TRUE(all) << all.error().text();
+    mesh.shutdown();
+  }
+};
+
+TEST_P(Thousand, HostsComeUpAnswerAndGoDownWithoutGrowth) {
+  use_allocator(GetParam());
+  std::size_t descriptors = 0;
+  std::uint64_t memory_kB = 0;
+
+  for (int repetition = 1; repetition <= kRepetitions; ++repetition) {
+    come_up_answer_and_go_down();
+    if (HasFatalFailure()) return;
+    if (repetition > kWarmUp) continue;
+    descriptors = open_descriptors();
+    memory_kB = resident_kB();
+  }
+
+  EXPECT_EQ(open_descriptors(), descriptors);
+  EXPECT_LT(resident_kB(), memory_kB + kMostGrowth_kB);
+}
+
+INSTANTIATE_TEST_SUITE_P(Started, Thousand, ::testing::Values("process", "forks"),
+                         [](const auto& how) { return std::string(how.param); });
+
+}  // namespace
+}  // namespace hostmesh::test
