@@ -270,7 +270,7 @@ TEST(ChildEnvironment, OursAreTakenOutAndAddedOnesReplaceTheirNamesakes) {
                          "HOSTMESH_BOOTSTRAP_LOG_CHANNEL=x",
                          "HOSTMESH_CLIENT_TRACE_ID=t",
                          "HOSTMESH_PROCESS_NAME=p",
-                         "HOME=/root"};
+                         "HOME=/home/someone"};
   EXPECT_EQ(child_environment(base, {{"HOSTMESH_BOOTSTRAP_ADDR", "new"}, {"HOME", "/tmp"}}),
             (Environment{"PATH=/bin", "HOSTMESH_BOOTSTRAP_ADDR=new", "HOME=/tmp"}));
 }

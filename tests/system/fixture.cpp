@@ -53,7 +53,8 @@ SystemTest::SystemTest()
   write_file(
       "plugins.yaml",
       "plugin_path: [" + (bin("..") / "lib/hostmesh/plugins").lexically_normal().string() +
-          "]\ndefault: process\nallocators:\n  process: {plugin: process}\n  other: {plugin: process}\n");
+          "]\ndefault: process\nallocators:\n  process: {plugin: process}\n  other: {plugin: process}\n"
+          "  forks: {plugin: process, options: {start: fork-server}}\n");
 }
 
 SystemTest::~SystemTest() {

@@ -30,10 +30,16 @@ class Kill : public SystemTest {
   }
 };
 
-TEST_F(Kill, TheClientWhileItLaunches) {
+// However the hosts were started.
+class KillEither : public Kill, public ::testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Started, KillEither, ::testing::Values("process", "forks"),
+                         [](const auto& how) { return std::string(how.param); });
+
+TEST_P(KillEither, TheClientWhileItLaunches) {
   std::mt19937 random(std::random_device{}());
   for (int round = 0; round < 20; ++round) {
-    Running hostmesh(run_script({"--extent", "hosts=6", "--per-host", "procs=2"}, with_daemons()));
+    Running hostmesh(run_script({"--allocator", GetParam(), "--extent", "hosts=6", "--per-host", "procs=2"},
+                                with_daemons()));
     const std::chrono::microseconds moment(std::uniform_int_distribution<int>(0, 300'000)(random));
     pass(hostmesh, moment);
 
@@ -45,8 +51,9 @@ TEST_F(Kill, TheClientWhileItLaunches) {
   }
 }
 
-TEST_F(Kill, TheClientWhileItRuns) {
-  Running hostmesh(run_script({"--extent", "hosts=2", "--per-host", "procs=2"}, with_daemons()));
+TEST_P(KillEither, TheClientWhileItRuns) {
+  Running hostmesh(run_script({"--allocator", GetParam(), "--extent", "hosts=2", "--per-host", "procs=2"},
+                              with_daemons()));
   ASSERT_TRUE(hostmesh.read_until([&] { return all_up(hostmesh, 4); })) << hostmesh.out() << hostmesh.err();
 
   hostmesh.signal(SIGKILL);
@@ -55,11 +62,11 @@ TEST_F(Kill, TheClientWhileItRuns) {
   expect_nothing_left();
 }
 
-TEST_F(Kill, TheClientWhileItStops) {
-  Running hostmesh(
-      run_script({"--extent", "hosts=2"}, "trap 'echo asked' TERM; " +
-                                              with_daemons().substr(0, with_daemons().rfind("echo")) +
-                                              "echo up; while :; do " + sleep_marked() + " & wait; done"));
+TEST_P(KillEither, TheClientWhileItStops) {
+  Running hostmesh(run_script({"--allocator", GetParam(), "--extent", "hosts=2"},
+                              "trap 'echo asked' TERM; " +
+                                  with_daemons().substr(0, with_daemons().rfind("echo")) +
+                                  "echo up; while :; do " + sleep_marked() + " & wait; done"));
   ASSERT_TRUE(hostmesh.read_until([&] { return all_up(hostmesh, 2); })) << hostmesh.out() << hostmesh.err();
   hostmesh.signal(SIGINT);
   ASSERT_TRUE(hostmesh.read_until_out("asked"));
@@ -98,9 +105,9 @@ TEST_F(Kill, AHost) {
   expect_nothing_left();
 }
 
-TEST_F(Kill, AHostThatHasJustBeenStarted) {
+TEST_P(KillEither, AHostThatHasJustBeenStarted) {
   for (int round = 0; round < 5; ++round) {
-    Running hostmesh(run_script({"--extent", "hosts=4"}, with_daemons()));
+    Running hostmesh(run_script({"--allocator", GetParam(), "--extent", "hosts=4"}, with_daemons()));
     ASSERT_TRUE(becomes_true([&] { return !processes_named("hostmesh-bootstrap").empty(); }));
 
     for (const pid_t host : processes_named("hostmesh-bootstrap")) ::kill(host, SIGKILL);
@@ -134,6 +141,7 @@ TEST_F(Kill, ACommandIsAFailureLikeAnyOther) {
   Running hostmesh(run_script({"--per-host", "procs=2"}, "echo up; exec " + sleep_marked()));
   ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 2; }));
 
+  ASSERT_TRUE(becomes_true([&] { return processes_named("sleep").size() == 2; }));  // not shells any more
   const std::vector<pid_t> sleepers = processes_named("sleep");
   ASSERT_EQ(sleepers.size(), 2U);
   ::kill(sleepers.front(), SIGKILL);
@@ -143,7 +151,7 @@ TEST_F(Kill, ACommandIsAFailureLikeAnyOther) {
 }
 
 // A frozen host is found out by its silence.
-TEST_F(Kill, NobodyButAHostIsFrozen) {
+TEST_F(Kill, AFrozenHostIsFoundOutByItsSilence) {
   set_environment("HOSTMESH_HEARTBEAT_TIMEOUT", "1s");
   Running hostmesh(run_script({"--extent", "hosts=2"}, "echo up; exec " + sleep_marked()));
   ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 2; }));

@@ -41,7 +41,7 @@ TEST_F(Limits, WithoutDescriptorsItSaysSo) {
 }
 
 TEST_F(Limits, AnyNumberOfDescriptorsIsEnoughOrSaysWhatIsNot) {
-  for (int limit = 12; limit < 140; limit += 9) {
+  for (int limit = 6; limit < 140; limit += 4) {
     StartOptions options =
         run_script({"--extent", "hosts=6", "--per-host", "procs=4", "--timeout", "20s"}, "echo here");
     const std::string text = "--nofile=" + std::to_string(limit) + ":" + std::to_string(limit);

@@ -1,5 +1,7 @@
 // Exit statuses, and the paragraph on stderr that explains them.
 #include <sys/stat.h>
+#include <fstream>
+#include <iterator>
 
 #include <csignal>
 
@@ -155,6 +157,21 @@ TEST_F(ExitStatus, GarbageIsNoProgram) {
   const auto file = write_file("garbage", std::string("\x7F"
                                                       "ELF\x02\x01\x01\0garbage",
                                                       15));
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+  Running hostmesh(run({}, {file.string()}));
+
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 3);
+  expect_words(hostmesh.err(), {"rank 0", "(pid ", file.string(), "ENOEXEC"});
+}
+
+TEST_F(ExitStatus, AProgramForAnotherMachineIsNoProgram) {
+  std::ifstream self("/proc/self/exe", std::ios::binary);
+  std::string program((std::istreambuf_iterator<char>(self)), {});
+  constexpr std::size_t kMachine = 18;                       // e_machine, of two bytes
+  program.replace(kMachine, 2, std::string("\xF3\x00", 2));  // RISC-V
+  const auto file = write_file("foreign", program);
   std::filesystem::permissions(file, std::filesystem::perms::owner_all);
   Running hostmesh(run({}, {file.string()}));
 

@@ -35,8 +35,10 @@ double seconds_between(steady_clock::time_point from, steady_clock::time_point t
 constexpr Duration kSweepTimeout = std::chrono::seconds(5);
 
 struct Interrupt {};
+// The stop of all commands has come to its end, and what it found can be read.
+struct StopEnded {};
 struct Event {
-  std::variant<ProcState, ProcChange, ProcOutput, Interrupt> what;
+  std::variant<ProcState, ProcChange, ProcOutput, Interrupt, StopEnded> what;
   steady_clock::time_point when = steady_clock::now();
 };
 
@@ -192,16 +194,16 @@ class Run {
     std::uint64_t left = procs.extent().num_ranks();
     bool stopping = false;
     std::optional<Error> stop_problem;
-    std::thread stopper;  // the stop waits for the commands, and those for us to take their output
+    std::jthread stopper;  // the stop waits for the commands, and those for us to take their output
     const auto stop_all = [&] {
       if (std::exchange(stopping, true)) return;
-      stopper = std::thread([&] {
+      stopper = std::jthread([&] {
         try {
           procs.stop();
         } catch (const Error& error) {
           stop_problem = error;
         }
-        events_.push({Interrupt{}});
+        events_.push({StopEnded{}});
       });
     };
     while (left > 0) {
@@ -218,8 +220,12 @@ class Run {
       if (!event) event = events_.pop();
       if (std::holds_alternative<Interrupt>(event->what)) {
         if (signal_ != 0 && status == 0) status = 128 + signal_;
-        if (emergency_.fired() || stop_problem) break;  // what is left goes with its host
+        if (emergency_.fired()) break;  // what is left goes with its host
         if (signal_ != 0) stop_all();
+        continue;
+      }
+      if (std::holds_alternative<StopEnded>(event->what)) {
+        if (stop_problem) break;
         continue;
       }
       tell(*event);

@@ -89,6 +89,9 @@ void ChildMachine::launched(TimePoint now) {
 void ChildMachine::launch_failed(const Error& error) {
   if (ended()) return;
   if (phase_ != ChildPhase::kLaunching) {  // lost while it ran: the launcher will not tell how it ends
+    // It may be alive all the same.
+    actions_.close_lifeline();
+    actions_.signal(SIGKILL);
     StopReason reason;
     reason.detail = error.text();
     end(std::move(reason));

@@ -42,6 +42,11 @@ struct AllocSpec {
   RespawnPolicy respawn;
 };
 
+// More ranks than this are a mistake of whoever asks: no table here would fit them.
+inline constexpr std::uint64_t kMostRanks = 1 << 20;
+// An error that says so when there are none, or more than that.
+Result<> validate_ranks(const Extent& extent, std::string_view of_what);
+
 // An extent without ranks or a name that is not an identifier is an error.
 Result<> validate(const AllocSpec& spec);
 

@@ -25,7 +25,8 @@ namespace hostmesh::bootstrap {
 namespace {
 
 constexpr Duration kPayloadTimeout = std::chrono::seconds(30);
-// How long the last sweep and the last flush may take together.
+// How long the last sweep may take, and then the last flush as well.
+constexpr Duration kSweepTimeout = std::chrono::seconds(4);
 constexpr Duration kLeaveTimeout = std::chrono::seconds(5);
 
 [[noreturn]] void die(const std::string& what) {
@@ -197,7 +198,7 @@ class Child {
     if (sweep_) return;
     give_up_.after(kLeaveTimeout, [this] { ::_exit(exit_code_); });
     sweep_ = std::make_unique<Sweep>(
-        node_.reactor, node_.registry, [](pid_t) { return true; }, Deadline::after(kLeaveTimeout),
+        node_.reactor, node_.registry, [](pid_t) { return true; }, Deadline::after(kSweepTimeout),
         [this](const std::vector<pid_t>& survivors) {
           for (const pid_t pid : survivors) log::error("could not be killed pid=" + std::to_string(pid));
           flush_and_exit();

@@ -10,6 +10,10 @@ namespace hostmesh::bootstrap {
 namespace {
 
 constexpr Duration kSweepTimeout = std::chrono::seconds(10);
+// One that is just dying no longer shows its mark, and what it leaves is given to us, without a word, only
+// when it is dead. So where marks count there is another look, and yet another.
+constexpr int kMoreLooks = 2;
+constexpr Duration kNextLook = std::chrono::milliseconds(100);
 
 // True when the process was started with this entry in its environment.
 bool carries(pid_t pid, const std::string& entry) {
@@ -21,15 +25,21 @@ bool carries(pid_t pid, const std::string& entry) {
 }  // namespace
 
 Orphans::Orphans(Reactor& reactor, std::shared_ptr<ChildRegistry> registry)
-    : reactor_(reactor), registry_(std::move(registry)) {}
+    : reactor_(reactor), registry_(std::move(registry)), again_(reactor) {}
 
 void Orphans::sweep(const std::string& allocation, std::function<void()> done) {
   asked_[allocation].push_back(std::move(done));
-  if (!running_) start();
+  if (!busy_) start_next();
 }
 
-void Orphans::start() {
-  const auto asked = std::make_shared<Asked>(std::exchange(asked_, {}));
+void Orphans::start_next() {
+  busy_ = !asked_.empty();
+  if (!busy_) return;
+  start(std::make_shared<const Asked>(std::exchange(asked_, {})),
+        policy_ == OrphansAre::kMarked ? kMoreLooks : 0);
+}
+
+void Orphans::start(std::shared_ptr<const Asked> asked, int looks) {
   Sweep::Ours ours;  // empty: every child that nobody here waits for
   if (policy_ == OrphansAre::kMarked) {
     ours = [registry = registry_, asked](pid_t pid) {
@@ -40,11 +50,12 @@ void Orphans::start() {
       return false;
     };
   }
-  const auto finished = [this, asked](const std::vector<pid_t>& survivors) {
+  const auto finished = [this, asked, looks](const std::vector<pid_t>& survivors) {
     for (const pid_t pid : survivors) log::error("an orphan could not be killed pid=" + std::to_string(pid));
     // Not from inside the sweep's own call.
-    reactor_.post([this, asked, done = std::shared_ptr<Sweep>(std::move(running_))] {
-      if (!running_ && !asked_.empty()) start();
+    reactor_.post([this, asked, looks, done = std::shared_ptr<Sweep>(std::move(running_))] {
+      if (looks > 0) return again_.after(kNextLook, [this, asked, looks] { start(asked, looks - 1); });
+      start_next();
       for (const auto& [allocation, waiting] : *asked) {
         for (const auto& tell : waiting) tell();
       }

@@ -36,13 +36,17 @@ class Orphans {
 
  private:
   using Asked = std::map<std::string, std::vector<std::function<void()>>>;  // by allocation
-  void start();
+  // `looks`: how many more follow this one.
+  void start(std::shared_ptr<const Asked> asked, int looks);
+  void start_next();
 
   Reactor& reactor_;
   const std::shared_ptr<ChildRegistry> registry_;
   OrphansAre policy_ = OrphansAre::kMarked;
   Asked asked_;
   std::unique_ptr<Sweep> running_;
+  Timer again_;
+  bool busy_ = false;
 };
 
 }  // namespace hostmesh::bootstrap

@@ -36,16 +36,22 @@ Runtime::Runtime(ActorTable actors, RuntimeOptions options)
   // Orphans of hosts that died come to us in any case; whether all orphans are ours is the option.
   if (const auto made = become_subreaper(); !made) log::warning(made.error().text());
   impl_->thread = std::thread([this] { impl_->node.reactor.run(); });
-  run_on_reactor([this] {
-    const auto address = impl_->node.gate.address(Transport::kUnix);
-    if (!address) throw address.error();
-    Proc& proc = impl_->node.system.add_proc(ProcId::direct(*address, "client"));
-    impl_->client = std::make_unique<Client>(proc, "client");
-    if (impl_->descendants == RuntimeOptions::Descendants::kWholeProcess) {
-      impl_->node.orphans.set_policy(bootstrap::OrphansAre::kAllOurs);
-      impl_->reaper = std::make_unique<AdoptedReaper>(impl_->node.reactor, impl_->node.registry);
-    }
-  });
+  try {
+    run_on_reactor([this] {
+      const auto address = impl_->node.gate.address(Transport::kUnix);
+      if (!address) throw address.error();
+      Proc& proc = impl_->node.system.add_proc(ProcId::direct(*address, "client"));
+      impl_->client = std::make_unique<Client>(proc, "client");
+      if (impl_->descendants == RuntimeOptions::Descendants::kWholeProcess) {
+        impl_->node.orphans.set_policy(bootstrap::OrphansAre::kAllOurs);
+        impl_->reaper = std::make_unique<AdoptedReaper>(impl_->node.reactor, impl_->node.registry);
+      }
+    });
+  } catch (...) {
+    impl_->node.reactor.stop();
+    impl_->thread.join();
+    throw;
+  }
 }
 
 Runtime::~Runtime() {

@@ -102,6 +102,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     if (shutting_down)
       return Error(Cause::kCancelled, "the host is shutting down").with_host(ref.addr().text());
     if (meshes.contains(request.mesh)) return {};  // asked twice
+    if (request.count > kMostRanks) return Error(Cause::kInvalidArgument, "more procs than can be");
     Mesh& mesh = meshes[request.mesh];
     mesh.request = request;
     for (std::uint64_t local = 0; local < request.count; ++local) {

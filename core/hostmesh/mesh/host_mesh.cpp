@@ -244,7 +244,14 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
   Duration stop_limit() const {
     const Config& config = runtime.config();
     return config.get(attribute::kProcessExitTimeout) + 3 * config.get(attribute::kKillTimeout) +
-           config.get(attribute::kTerminateTimeout);
+           batches() * (config.get(attribute::kTerminateTimeout) + config.get(attribute::kKillTimeout));
+  }
+
+  // How often a host that stops so many procs at a time has to begin anew, at least once.
+  std::uint64_t batches() const {
+    const std::uint64_t at_a_time =
+        std::clamp<std::uint64_t>(runtime.config().get(attribute::kTerminateConcurrency), 1, 256);
+    return procs_per_host / at_a_time + 1;
   }
 
   void stop_alloc() {
@@ -271,6 +278,8 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
   std::vector<Phase> phases;
   std::uint64_t ready = 0;
   std::optional<Error> failure;
+  std::uint64_t procs_per_host = 0;  // of all meshes so far
+  std::mutex shutdown_mutex;         // held for the whole of a shutdown: who comes second finds it done
   bool is_shut_down = false;
 };
 
@@ -282,6 +291,12 @@ HostMesh::~HostMesh() = default;
 HostMesh HostMesh::allocate(Runtime& runtime, std::unique_ptr<Alloc> alloc, std::string_view name,
                             AllocateOptions options) {
   refuse_on_reactor(runtime.client(), "HostMesh::allocate()");
+  if (alloc->spec().respawn.max_restarts > 0) {
+    throw Error(
+        Cause::kInvalidArgument,
+        "a host mesh cannot be made of an allocation that respawns: a new host would not have the procs of "
+        "the one it replaces");
+  }
   auto impl = std::make_shared<Impl>(runtime, std::move(alloc), value_or_throw(Name::unique(name)),
                                      std::move(options));
   impl->bring_up();
@@ -305,7 +320,8 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
   if (!whole) {
     throw Error(Cause::kInvalidArgument, "per_host dims overlap with the hosts': " + whole.error().text());
   }
-  if (per_host.num_ranks() == 0) throw Error(Cause::kInvalidArgument, "a per-host extent without ranks");
+  value_or_throw(validate_ranks(per_host, "a per-host extent"));
+  value_or_throw(validate_ranks(*whole, "a proc mesh"));
   const Config& config = impl_->runtime.config();
   const Duration max_idle = options.max_idle.value_or(config.get(attribute::kProcSpawnMaxIdle));
   const Duration within = options.within.value_or(max_idle);
@@ -337,6 +353,7 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
   const BootstrapCommand& program =
       procs->options.command ? *procs->options.command : procs->options.bootstrap;
   const std::uint64_t host_count = impl_->table->hosts.size();
+  impl_->procs_per_host += per_host.num_ranks();
   CreateProcs request{
       .mesh = unique.text(),
       .host_mesh = ref().text(),
@@ -479,6 +496,7 @@ std::vector<ProcChange> HostMesh::stop_proc_mesh(ProcMesh& procs, std::optional<
 
 void HostMesh::shutdown() {
   refuse_on_reactor(impl_->runtime.client(), "HostMesh::shutdown()");
+  const std::lock_guard shutting_down(impl_->shutdown_mutex);
   if (std::exchange(impl_->is_shut_down, true)) return;
   const Config& config = impl_->runtime.config();
   const ShutdownHost request{.terminate_within = config.get(attribute::kTerminateTimeout),

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -179,10 +180,45 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
     if (!ended) listen();
   }
 
+  // Children that were made already, and whose news nobody has read, are not lost: they are killed and
+  // reaped.
+  void drain(const Error& why) {
+    for (;;) {
+      detail::Packet packet = detail::receive_packet(socket.native_handle());
+      if (packet.error != 0 || packet.bytes.empty()) return;
+      const auto reply = wire::decode<detail::ForkReply>(packet.bytes);
+      auto launch = reply ? asked.extract(reply->id) : decltype(asked)::node_type();
+      if (launch.empty()) continue;
+      Launch taken = std::move(launch.mapped());
+      taken.done = [&to = reactor, done = std::move(taken.done), why](Result<SpawnedProcess> spawned) {
+        if (spawned) ChildProcess(to, std::move(*spawned), {});
+        to.post([done, why] { done(why); });
+      };
+      answer(std::move(taken), *reply, std::move(packet));
+    }
+  }
+
   void answer(Launch launch, const detail::ForkReply& reply, detail::Packet packet) {
     const auto& registry = launch.request.registry;
     if (registry) registry->end_launch(static_cast<pid_t>(reply.pid));
-    if (reply.pid == 0 || packet.fds.empty()) {
+    if (reply.pid != 0 && packet.fds.empty()) {
+      // Its pidfd was lost for want of a descriptor. It is our child, unreaped, so that its pid is still its
+      // own.
+      const auto pid = static_cast<pid_t>(reply.pid);
+      const auto take = [pid] {
+        ::kill(pid, SIGKILL);
+        while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+        }
+      };
+      if (registry) {
+        registry->release(pid, take);
+      } else {
+        take();
+      }
+      launch.done(detail::launch_error(launch.request, "receiving the handle of a forked child", EMFILE));
+      return;
+    }
+    if (reply.pid == 0) {
       launch.done(detail::launch_error(launch.request, "fork in the fork server", reply.error));
       return;
     }
@@ -200,6 +236,7 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
   void end(const Error& why) {
     if (ended) return;
     ended = why;
+    if (socket.is_open()) drain(why);
     for (auto& [id, launch] : std::exchange(asked, {})) {
       if (launch.request.registry) launch.request.registry->end_launch(0);
       fail(std::move(launch), why);
