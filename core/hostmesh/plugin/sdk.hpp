@@ -256,7 +256,8 @@ class CommandLauncher : public Launcher {
 
 // ---- how it is done; nothing below is for authors ----
 
-namespace detail __attribute__((visibility("hidden"))) {
+#pragma GCC visibility push(hidden)
+namespace detail {
 
   inline hostmesh_text view(std::string_view text) {
     return {text.data(), text.size()};
@@ -475,7 +476,8 @@ namespace detail __attribute__((visibility("hidden"))) {
     }
   };
 
-}  // namespace )
+}  // namespace detail
+#pragma GCC visibility pop
 
 inline Config::Config(const hostmesh_config& config) {
   const auto* row = reinterpret_cast<const unsigned char*>(config.entries);
