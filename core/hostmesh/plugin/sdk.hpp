@@ -259,222 +259,222 @@ class CommandLauncher : public Launcher {
 #pragma GCC visibility push(hidden)
 namespace detail {
 
-  inline hostmesh_text view(std::string_view text) {
-    return {text.data(), text.size()};
-  }
-  inline hostmesh_bytes view(std::span<const std::uint8_t> bytes) {
-    return {bytes.data(), bytes.size()};
-  }
+inline hostmesh_text view(std::string_view text) {
+  return {text.data(), text.size()};
+}
+inline hostmesh_bytes view(std::span<const std::uint8_t> bytes) {
+  return {bytes.data(), bytes.size()};
+}
 
-  inline std::string copy(hostmesh_text text) {
-    return text.size == 0 ? std::string() : std::string(text.data, text.size);
-  }
-  inline std::vector<std::uint8_t> copy(hostmesh_bytes bytes) {
-    if (bytes.size == 0) return {};
-    return {bytes.data, bytes.data + bytes.size};
-  }
-  inline std::vector<std::string> copy(hostmesh_text_list list) {
-    std::vector<std::string> items;
-    items.reserve(list.count);
-    for (std::uint64_t i = 0; i < list.count; ++i) items.push_back(copy(list.items[i]));
-    return items;
-  }
+inline std::string copy(hostmesh_text text) {
+  return text.size == 0 ? std::string() : std::string(text.data, text.size);
+}
+inline std::vector<std::uint8_t> copy(hostmesh_bytes bytes) {
+  if (bytes.size == 0) return {};
+  return {bytes.data, bytes.data + bytes.size};
+}
+inline std::vector<std::string> copy(hostmesh_text_list list) {
+  std::vector<std::string> items;
+  items.reserve(list.count);
+  for (std::uint64_t i = 0; i < list.count; ++i) items.push_back(copy(list.items[i]));
+  return items;
+}
 
-  // The views of a list of strings that outlives this.
-  struct ListView {
-    explicit ListView(const std::vector<std::string>& list) {
-      texts.reserve(list.size());
-      for (const std::string& text : list) texts.push_back(view(text));
-    }
-    hostmesh_text_list get() const { return {texts.data(), texts.size()}; }
-    std::vector<hostmesh_text> texts;
-  };
-
-  // Fills in only what fits in the struct that the other side has.
-  inline void set_error(hostmesh_error * error, std::uint32_t cause, int os_error,
-                        std::string_view text) noexcept {
-    constexpr std::size_t kTextOffset = offsetof(hostmesh_error, text);
-    if (error == nullptr || error->size <= kTextOffset) return;
-    const std::size_t room =
-        error->size - kTextOffset < sizeof(error->text) ? error->size - kTextOffset : sizeof(error->text);
-    const std::size_t size = text.size() < room ? text.size() : room;
-    error->cause = cause;
-    error->os_error = os_error;
-    error->text_size = static_cast<std::uint32_t>(size);
-    if (size != 0) std::memcpy(error->text, text.data(), size);
+// The views of a list of strings that outlives this.
+struct ListView {
+  explicit ListView(const std::vector<std::string>& list) {
+    texts.reserve(list.size());
+    for (const std::string& text : list) texts.push_back(view(text));
   }
+  hostmesh_text_list get() const { return {texts.data(), texts.size()}; }
+  std::vector<hostmesh_text> texts;
+};
 
-  // The exception being handled, as an error; returns its cause.
-  inline std::uint32_t current_exception_to(hostmesh_error * error) noexcept {
-    std::uint32_t cause = HOSTMESH_CAUSE_PLUGIN;
+// Fills in only what fits in the struct that the other side has.
+inline void set_error(hostmesh_error* error, std::uint32_t cause, int os_error,
+                      std::string_view text) noexcept {
+  constexpr std::size_t kTextOffset = offsetof(hostmesh_error, text);
+  if (error == nullptr || error->size <= kTextOffset) return;
+  const std::size_t room =
+      error->size - kTextOffset < sizeof(error->text) ? error->size - kTextOffset : sizeof(error->text);
+  const std::size_t size = text.size() < room ? text.size() : room;
+  error->cause = cause;
+  error->os_error = os_error;
+  error->text_size = static_cast<std::uint32_t>(size);
+  if (size != 0) std::memcpy(error->text, text.data(), size);
+}
+
+// The exception being handled, as an error; returns its cause.
+inline std::uint32_t current_exception_to(hostmesh_error* error) noexcept {
+  std::uint32_t cause = HOSTMESH_CAUSE_PLUGIN;
+  try {
+    throw;
+  } catch (const Error& failure) {
+    cause = static_cast<std::uint32_t>(failure.cause());
+    set_error(error, cause, failure.os_error(), failure.what());
+  } catch (const std::system_error& failure) {
+    const auto& category = failure.code().category();
+    const bool is_errno = category == std::system_category() || category == std::generic_category();
+    set_error(error, cause, is_errno ? failure.code().value() : 0, failure.what());
+  } catch (const std::exception& failure) {
+    set_error(error, cause, 0, failure.what());
+  } catch (...) {
+    set_error(error, cause, 0, "an exception that is no std::exception");
+  }
+  return cause;
+}
+
+struct Instance {
+  Host host;
+  std::unique_ptr<Launcher> launcher;
+};
+
+inline Instance& self(hostmesh_instance* instance) {
+  return *reinterpret_cast<Instance*>(instance);
+}
+
+template <class Call>
+void guarded(hostmesh_instance* instance, std::string_view what, Call call) noexcept {
+  try {
+    call(*self(instance).launcher);
+  } catch (...) {
+    hostmesh_error error{};
+    error.size = sizeof(error);
+    current_exception_to(&error);
     try {
-      throw;
-    } catch (const Error& failure) {
-      cause = static_cast<std::uint32_t>(failure.cause());
-      set_error(error, cause, failure.os_error(), failure.what());
-    } catch (const std::system_error& failure) {
-      const auto& category = failure.code().category();
-      const bool is_errno = category == std::system_category() || category == std::generic_category();
-      set_error(error, cause, is_errno ? failure.code().value() : 0, failure.what());
-    } catch (const std::exception& failure) {
-      set_error(error, cause, 0, failure.what());
+      self(instance).host.error(std::string(what) + " failed: " + std::string(error.text, error.text_size));
     } catch (...) {
-      set_error(error, cause, 0, "an exception that is no std::exception");
+      self(instance).host.error(what);
     }
-    return cause;
   }
+}
 
-  struct Instance {
-    Host host;
-    std::unique_ptr<Launcher> launcher;
-  };
+// Everything that describe() refers to, for the life of the process.
+struct DescriptionStorage {
+  Description description;
+  std::vector<hostmesh_option> options;
+  hostmesh_description table{};
+};
 
-  inline Instance& self(hostmesh_instance * instance) {
-    return *reinterpret_cast<Instance*>(instance);
-  }
+// One for each plugin class; hidden, so that two plugins whose classes have the same name stay apart.
+template <class T>
+struct Plugin {
+  static inline const char* name = "";
+  static inline const char* version = "";
+  static inline const hostmesh_host_table* host_table = nullptr;
 
-  template <class Call>
-  void guarded(hostmesh_instance * instance, std::string_view what, Call call) noexcept {
+  static const hostmesh_description* describe(hostmesh_error* error) noexcept {
     try {
-      call(*self(instance).launcher);
+      static const DescriptionStorage* const storage = make_description();
+      return &storage->table;
     } catch (...) {
-      hostmesh_error error{};
-      error.size = sizeof(error);
-      current_exception_to(&error);
-      try {
-        self(instance).host.error(std::string(what) + " failed: " + std::string(error.text, error.text_size));
-      } catch (...) {
-        self(instance).host.error(what);
-      }
+      current_exception_to(error);
+      return nullptr;
     }
   }
 
-  // Everything that describe() refers to, for the life of the process.
-  struct DescriptionStorage {
-    Description description;
-    std::vector<hostmesh_option> options;
-    hostmesh_description table{};
-  };
+  static hostmesh_instance* create(hostmesh_host* host, const hostmesh_config* config,
+                                   hostmesh_error* error) noexcept {
+    try {
+      auto instance = std::make_unique<Instance>(Instance{Host(host_table, host), nullptr});
+      instance->launcher = std::make_unique<T>(Config(*config), instance->host);
+      return reinterpret_cast<hostmesh_instance*>(instance.release());
+    } catch (...) {
+      current_exception_to(error);
+      return nullptr;
+    }
+  }
 
-  // One for each plugin class; hidden, so that two plugins whose classes have the same name stay apart.
-  template <class T>
-  struct Plugin {
-    static inline const char* name = "";
-    static inline const char* version = "";
-    static inline const hostmesh_host_table* host_table = nullptr;
+  static std::uint32_t launch(hostmesh_instance* instance, const hostmesh_launch* launch,
+                              hostmesh_error* error) noexcept {
+    try {
+      LaunchRequest request;
+      request.id = launch->id;
+      request.rank = launch->rank;
+      request.incarnation = launch->incarnation;
+      request.argv = copy(launch->argv);
+      request.environment = copy(launch->environment);
+      request.working_directory = copy(launch->working_directory);
+      request.stdin_payload = copy(launch->stdin_payload);
+      request.stdin_use = static_cast<StdinUse>(launch->stdin_use);
+      self(instance).launcher->launch(request);
+      return HOSTMESH_CAUSE_NONE;
+    } catch (...) {
+      return current_exception_to(error);
+    }
+  }
 
-    static const hostmesh_description* describe(hostmesh_error* error) noexcept {
+  static void signal(hostmesh_instance* instance, std::uint64_t id, std::int32_t signal_number) noexcept {
+    guarded(instance, "signal", [&](Launcher& launcher) { launcher.signal(id, signal_number); });
+  }
+  static void close_stdin(hostmesh_instance* instance, std::uint64_t id) noexcept {
+    guarded(instance, "close_stdin", [&](Launcher& launcher) { launcher.close_stdin(id); });
+  }
+  static void pause_output(hostmesh_instance* instance, std::uint64_t id) noexcept {
+    guarded(instance, "pause_output", [&](Launcher& launcher) { launcher.pause_output(id); });
+  }
+  static void resume_output(hostmesh_instance* instance, std::uint64_t id) noexcept {
+    guarded(instance, "resume_output", [&](Launcher& launcher) { launcher.resume_output(id); });
+  }
+  static void destroy(hostmesh_instance* instance) noexcept { delete &self(instance); }
+
+  static const hostmesh_plugin_table* entry(const char* plugin_name, const char* plugin_version,
+                                            const hostmesh_host_table* host, std::uint32_t min_abi,
+                                            std::uint32_t max_abi, hostmesh_error* error) noexcept {
+    if (min_abi > HOSTMESH_ABI_VERSION || max_abi < HOSTMESH_ABI_VERSION) {
       try {
-        static const DescriptionStorage* const storage = make_description();
-        return &storage->table;
+        set_error(error, HOSTMESH_CAUSE_PLUGIN, 0,
+                  "this plugin speaks ABI version " + std::to_string(HOSTMESH_ABI_VERSION) +
+                      ", the host versions " + std::to_string(min_abi) + " to " + std::to_string(max_abi));
       } catch (...) {
-        current_exception_to(error);
-        return nullptr;
+        set_error(error, HOSTMESH_CAUSE_PLUGIN, 0, "no common ABI version");
       }
+      return nullptr;
     }
+    name = plugin_name;
+    version = plugin_version;
+    host_table = host;
+    static constexpr hostmesh_plugin_table kTable = {sizeof(hostmesh_plugin_table),
+                                                     HOSTMESH_ABI_VERSION,
+                                                     describe,
+                                                     create,
+                                                     launch,
+                                                     signal,
+                                                     close_stdin,
+                                                     pause_output,
+                                                     resume_output,
+                                                     destroy};
+    return &kTable;
+  }
 
-    static hostmesh_instance* create(hostmesh_host* host, const hostmesh_config* config,
-                                     hostmesh_error* error) noexcept {
-      try {
-        auto instance = std::make_unique<Instance>(Instance{Host(host_table, host), nullptr});
-        instance->launcher = std::make_unique<T>(Config(*config), instance->host);
-        return reinterpret_cast<hostmesh_instance*>(instance.release());
-      } catch (...) {
-        current_exception_to(error);
-        return nullptr;
-      }
+ private:
+  static const DescriptionStorage* make_description() {
+    auto storage = std::make_unique<DescriptionStorage>();
+    if constexpr (requires { T::describe(); }) storage->description = T::describe();
+    for (const Option& option : storage->description.options) {
+      hostmesh_option row{};
+      row.key = view(option.key);
+      row.type = static_cast<std::uint32_t>(option.type);
+      row.required = option.required ? 1 : 0;
+      row.has_default = option.default_value ? 1 : 0;
+      if (option.default_value) row.default_value = view(*option.default_value);
+      row.doc = view(option.doc);
+      storage->options.push_back(row);
     }
-
-    static std::uint32_t launch(hostmesh_instance* instance, const hostmesh_launch* launch,
-                                hostmesh_error* error) noexcept {
-      try {
-        LaunchRequest request;
-        request.id = launch->id;
-        request.rank = launch->rank;
-        request.incarnation = launch->incarnation;
-        request.argv = copy(launch->argv);
-        request.environment = copy(launch->environment);
-        request.working_directory = copy(launch->working_directory);
-        request.stdin_payload = copy(launch->stdin_payload);
-        request.stdin_use = static_cast<StdinUse>(launch->stdin_use);
-        self(instance).launcher->launch(request);
-        return HOSTMESH_CAUSE_NONE;
-      } catch (...) {
-        return current_exception_to(error);
-      }
+    hostmesh_description& table = storage->table;
+    table.size = sizeof(table);
+    table.option_stride = sizeof(hostmesh_option);
+    table.name = view(std::string_view(name));
+    table.version = view(std::string_view(version));
+    table.summary = view(storage->description.summary);
+    for (const Capability capability : storage->description.capabilities) {
+      table.capabilities |= static_cast<std::uint64_t>(capability);
     }
-
-    static void signal(hostmesh_instance* instance, std::uint64_t id, std::int32_t signal_number) noexcept {
-      guarded(instance, "signal", [&](Launcher& launcher) { launcher.signal(id, signal_number); });
-    }
-    static void close_stdin(hostmesh_instance* instance, std::uint64_t id) noexcept {
-      guarded(instance, "close_stdin", [&](Launcher& launcher) { launcher.close_stdin(id); });
-    }
-    static void pause_output(hostmesh_instance* instance, std::uint64_t id) noexcept {
-      guarded(instance, "pause_output", [&](Launcher& launcher) { launcher.pause_output(id); });
-    }
-    static void resume_output(hostmesh_instance* instance, std::uint64_t id) noexcept {
-      guarded(instance, "resume_output", [&](Launcher& launcher) { launcher.resume_output(id); });
-    }
-    static void destroy(hostmesh_instance* instance) noexcept { delete &self(instance); }
-
-    static const hostmesh_plugin_table* entry(const char* plugin_name, const char* plugin_version,
-                                              const hostmesh_host_table* host, std::uint32_t min_abi,
-                                              std::uint32_t max_abi, hostmesh_error* error) noexcept {
-      if (min_abi > HOSTMESH_ABI_VERSION || max_abi < HOSTMESH_ABI_VERSION) {
-        try {
-          set_error(error, HOSTMESH_CAUSE_PLUGIN, 0,
-                    "this plugin speaks ABI version " + std::to_string(HOSTMESH_ABI_VERSION) +
-                        ", the host versions " + std::to_string(min_abi) + " to " + std::to_string(max_abi));
-        } catch (...) {
-          set_error(error, HOSTMESH_CAUSE_PLUGIN, 0, "no common ABI version");
-        }
-        return nullptr;
-      }
-      name = plugin_name;
-      version = plugin_version;
-      host_table = host;
-      static constexpr hostmesh_plugin_table kTable = {sizeof(hostmesh_plugin_table),
-                                                       HOSTMESH_ABI_VERSION,
-                                                       describe,
-                                                       create,
-                                                       launch,
-                                                       signal,
-                                                       close_stdin,
-                                                       pause_output,
-                                                       resume_output,
-                                                       destroy};
-      return &kTable;
-    }
-
-   private:
-    static const DescriptionStorage* make_description() {
-      auto storage = std::make_unique<DescriptionStorage>();
-      if constexpr (requires { T::describe(); }) storage->description = T::describe();
-      for (const Option& option : storage->description.options) {
-        hostmesh_option row{};
-        row.key = view(option.key);
-        row.type = static_cast<std::uint32_t>(option.type);
-        row.required = option.required ? 1 : 0;
-        row.has_default = option.default_value ? 1 : 0;
-        if (option.default_value) row.default_value = view(*option.default_value);
-        row.doc = view(option.doc);
-        storage->options.push_back(row);
-      }
-      hostmesh_description& table = storage->table;
-      table.size = sizeof(table);
-      table.option_stride = sizeof(hostmesh_option);
-      table.name = view(std::string_view(name));
-      table.version = view(std::string_view(version));
-      table.summary = view(storage->description.summary);
-      for (const Capability capability : storage->description.capabilities) {
-        table.capabilities |= static_cast<std::uint64_t>(capability);
-      }
-      table.options = storage->options.data();
-      table.option_count = storage->options.size();
-      return storage.release();
-    }
-  };
+    table.options = storage->options.data();
+    table.option_count = storage->options.size();
+    return storage.release();
+  }
+};
 
 }  // namespace detail
 #pragma GCC visibility pop
