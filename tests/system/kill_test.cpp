@@ -108,9 +108,12 @@ TEST_F(Kill, AHost) {
 TEST_P(KillEither, AHostThatHasJustBeenStarted) {
   for (int round = 0; round < 5; ++round) {
     Running hostmesh(run_script({"--allocator", GetParam(), "--extent", "hosts=4"}, with_daemons()));
-    ASSERT_TRUE(becomes_true([&] { return !processes_named("hostmesh-bootstrap").empty(); }));
-
-    for (const pid_t host : processes_named("hostmesh-bootstrap")) ::kill(host, SIGKILL);
+    // A fork server may have done its work before it was hit, and is not missed then: on to its hosts.
+    EXPECT_TRUE(becomes_true([&] {
+      for (const pid_t host : processes_named("hostmesh-bootstrap")) ::kill(host, SIGKILL);
+      pass(hostmesh, std::chrono::milliseconds(1));
+      return hostmesh.ended();
+    }));
 
     ASSERT_TRUE(hostmesh.finish());
     EXPECT_NE(hostmesh.status(), 0);

@@ -50,6 +50,8 @@ class Running {
   Running& operator=(Running&&) = delete;
 
   pid_t pid() const { return pid_; }
+  // As far as was seen while reading or waiting.
+  bool ended() const { return ended_; }
   const std::string& out() const { return out_; }
   const std::string& err() const { return err_; }
   // As a shell would say it: the code, or 128+N.

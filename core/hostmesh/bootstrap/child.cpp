@@ -25,9 +25,11 @@ namespace hostmesh::bootstrap {
 namespace {
 
 constexpr Duration kPayloadTimeout = std::chrono::seconds(30);
-// How long the last sweep may take, and then the last flush as well.
-constexpr Duration kSweepTimeout = std::chrono::seconds(4);
-constexpr Duration kLeaveTimeout = std::chrono::seconds(5);
+// The last sweep ends when nobody is left; one who cannot be killed at all is given up. Until then an owner
+// that lives ends this process when it has waited long enough, and one that is dead waits for nothing.
+constexpr Duration kSweepTimeout = std::chrono::seconds(60);
+// How long the last words may take.
+constexpr Duration kFlushTimeout = std::chrono::seconds(1);
 
 [[noreturn]] void die(const std::string& what) {
   std::fprintf(stderr, "hostmesh-bootstrap: %s\n", what.c_str());
@@ -196,7 +198,6 @@ class Child {
 
   void sweep() {
     if (sweep_) return;
-    give_up_.after(kLeaveTimeout, [this] { ::_exit(exit_code_); });
     sweep_ = std::make_unique<Sweep>(
         node_.reactor, node_.registry, [](pid_t) { return true; }, Deadline::after(kSweepTimeout),
         [this](const std::vector<pid_t>& survivors) {
@@ -208,6 +209,7 @@ class Child {
   void flush_and_exit() {
     std::fflush(nullptr);
     if (!link_) ::_exit(exit_code_);
+    give_up_.after(kFlushTimeout, [this] { ::_exit(exit_code_); });
     link_->connection()->flush([this] { ::_exit(exit_code_); });
   }
 
