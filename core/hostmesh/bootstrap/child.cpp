@@ -189,20 +189,36 @@ class Child {
     if (mode == Mode::kOrderly) {
       if (std::exchange(leaving_, true)) return;
       exit_code_ = code;
-      hooks_.on_stop([this] { sweep(); });
+      hooks_.on_stop([this] { end_descendants(); });
       return;
     }
     if (!std::exchange(leaving_, true)) exit_code_ = code;
+    end_descendants();
+  }
+
+  // A spawn that is under way now may end behind the first sweep's back; the one that begins after the last
+  // spawn counts.
+  void end_descendants() {
+    if (std::exchange(ending_, true)) return;
+    node_.launch_thread.close([this] {
+      node_.reactor.post([this] {
+        launches_ended_ = true;
+        if (!sweep_) sweep();
+      });
+    });
     sweep();
   }
 
   void sweep() {
-    if (sweep_) return;
     sweep_ = std::make_unique<Sweep>(
         node_.reactor, node_.registry, [](pid_t) { return true; }, Deadline::after(kSweepTimeout),
-        [this](const std::vector<pid_t>& survivors) {
+        [this, last = launches_ended_](const std::vector<pid_t>& survivors) {
           for (const pid_t pid : survivors) log::error("could not be killed pid=" + std::to_string(pid));
-          flush_and_exit();
+          if (last) return flush_and_exit();
+          // Not from inside the sweep's own call.
+          node_.reactor.post([this, ended = std::shared_ptr<Sweep>(std::move(sweep_))] {
+            if (launches_ended_) sweep();
+          });
         });
   }
 
@@ -227,6 +243,8 @@ class Child {
   std::shared_ptr<Link> link_;
   Proc* proc_ = nullptr;
   bool leaving_ = false;
+  bool ending_ = false;
+  bool launches_ended_ = false;
   int exit_code_ = 1;
   std::unique_ptr<Sweep> sweep_;
 };
