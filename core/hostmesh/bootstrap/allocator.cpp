@@ -222,11 +222,14 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     stop();
   }
 
+  bool has_ended() const { return children_ && children_->alive() == 0 && sweeps_ == 0; }
+
   void finish_if_ended() {
-    if (!children_ || children_->alive() > 0 || sweeps_ > 0) return;
-    // Not from inside a call of children_, and after the events that it has still to deliver.
+    if (!has_ended()) return;
+    // Not from inside a call of children_, and after the events that it has still to deliver, which may make
+    // a sweep necessary.
     node_.reactor.post([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->finish();
+      if (const auto self = weak.lock(); self && self->has_ended()) self->finish();
     });
   }
 
