@@ -12,6 +12,7 @@
 #include "hostmesh/plugin/plugin.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
 #include "hostmesh/process/spawn.hpp"
+#include "hostmesh/shape/ranks_text.hpp"
 
 namespace hostmesh {
 
@@ -116,6 +117,16 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
       if (observer) observer(**state);
     }
     observer_ = std::move(observer);
+  }
+
+  // Reactor thread. The ranks that have not ended.
+  std::vector<Rank> alive() const {
+    std::vector<Rank> ranks;
+    for (Rank rank = 0; children_ && rank < spec_.extent.num_ranks(); ++rank) {
+      const auto phase = children_->phase(rank);
+      if (phase && *phase != ChildPhase::kStopped) ranks.push_back(rank);
+    }
+    return ranks;
   }
 
   // Any thread.
@@ -303,7 +314,7 @@ class PluginAlloc final : public Alloc {
     stop();
     for (;;) {
       const auto state = next(deadline);
-      if (!state) return state.error().with_phase("stop");
+      if (!state) return still_alive(state.error());
       if (!*state) return {};
     }
   }
@@ -321,6 +332,17 @@ class PluginAlloc final : public Alloc {
   }
 
  private:
+  Error still_alive(const Error& why) {
+    std::vector<Rank> ranks;
+    runtime_.run_on_reactor([&] { ranks = allocation_->alive(); });
+    ErrorInfo info = why.with_phase("stop").info();
+    if (ranks.empty()) return Error(std::move(info));
+    info.rank = ranks.front();
+    info.message = std::to_string(ranks.size()) + " of " + std::to_string(extent().num_ranks()) +
+                   " ranks had not ended: rank " + ranks_text(ranks);
+    return Error(std::move(info));
+  }
+
   Runtime& runtime_;
   const std::shared_ptr<Allocation> allocation_;
   const bool is_local_;

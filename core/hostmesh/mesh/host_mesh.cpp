@@ -205,6 +205,7 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
       }
       if (!problem && ready < phases.size()) problem = missing_ranks();
     }
+    if (problem && problem->cause() == Cause::kTimeout) problem = with_refusals(*problem);
     if (problem) {
       stop_alloc();
       throw *problem;
@@ -238,6 +239,16 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
                            .host = first && phases[*first] > Phase::kLaunch ? table->text(*first) : "",
                            .phase = "allocate",
                            .hint = "a longer --timeout, or hostmesh run -v to see how far each host comes"});
+  }
+
+  // The children know only that nobody answers them; why not, such as a lack of descriptors, is known here.
+  Error with_refusals(const Error& problem) {
+    std::string why;
+    runtime.run_on_reactor([&] { why = runtime.node().gate.last_refusal(); });
+    if (why.empty()) return problem;
+    ErrorInfo info = problem.info();
+    info.message += "; the last connection that was turned away here: " + why;
+    return Error(std::move(info));
   }
 
   // Bounded by the machine's own escalation.
