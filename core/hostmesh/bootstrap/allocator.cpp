@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/bootstrap/in_process_launcher.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
 #include "hostmesh/bootstrap/node.hpp"
 #include "hostmesh/plugin/plugin.hpp"
@@ -59,12 +60,15 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
         node_.reactor,
         [&](ChildLauncher::Events events) {
           return plugin.create(
-              node_.reactor, node_.launch_thread, options, std::move(events),
+              node_.reactor, node_.engine.launch_thread, options, std::move(events),
               // TERM, not KILL: a child cleans up what is below it when its owner dies.
               {.parent_death_signal =
                    node_.config.get(attribute::kPdeathsig) ? std::optional(SIGTERM) : std::nullopt,
-               .descriptor_limit = node_.usual_nofile,
-               .registry = node_.registry});
+               .descriptor_limit = node_.engine.usual_nofile,
+               .registry = node_.engine.registry},
+              [this](ChildLauncher::Events of_procs) {
+                return std::make_unique<bootstrap::InProcessLauncher>(node_, std::move(of_procs));
+              });
         },
         node_.config.get(attribute::kLaunchConcurrency),
         {.on_created = [this](ChildId rank, const ChildCreated& event) { on_created(rank, event); },
@@ -209,10 +213,11 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
 
   void on_stopped(ChildId rank, const StopReason& reason, Children::Events::More) {
     publish(ProcStopped{.create_key = created_[rank].create_key, .rank = rank, .reason = reason});
-    // One that exits by itself has cleaned up; one that was killed leaves what it had started to us.
-    if (reason.signal != 0) {
+    // One that exits by itself has cleaned up; one that was killed leaves what it had started to us. Procs
+    // inside this process clean up in any case.
+    if (reason.signal != 0 && spec_.transport != Transport::kLocal) {
       ++sweeps_;
-      node_.orphans.sweep(uuid_, [weak = weak_from_this()] {
+      node_.engine.orphans.sweep(uuid_, [weak = weak_from_this()] {
         const auto self = weak.lock();
         if (!self) return;
         --self->sweeps_;
@@ -359,7 +364,9 @@ class PluginAllocator final : public Allocator {
 
   std::unique_ptr<Alloc> allocate(AllocSpec spec) override {
     value_or_throw(validate(spec));
-    if (spec.transport == Transport::kLocal && !plugin_->description().can(Capability::kLocalProcs)) {
+    if (plugin_->description().can(Capability::kLocalProcs)) {
+      spec.transport = Transport::kLocal;  // nobody else is to be reached, and it costs no descriptors
+    } else if (spec.transport == Transport::kLocal) {
       throw Error(Cause::kInvalidArgument,
                   "the transport 'local' reaches procs of one process only, and allocator '" +
                       plugin_->description().name + "' starts processes");

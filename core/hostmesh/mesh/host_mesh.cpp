@@ -361,13 +361,17 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
     procs->ports.push_back(std::move(handle));
   }
 
-  const BootstrapCommand& program =
-      procs->options.command ? *procs->options.command : procs->options.bootstrap;
+  // Procs inside this process have no program, and no environment in which they could read of their mesh;
+  // what is told to each of very many hosts is to be small.
+  const bool in_this_process = impl_->alloc->is_local() && !procs->options.command;
+  const BootstrapCommand program = in_this_process          ? BootstrapCommand{}
+                                   : procs->options.command ? *procs->options.command
+                                                            : procs->options.bootstrap;
   const std::uint64_t host_count = impl_->table->hosts.size();
   impl_->procs_per_host += per_host.num_ranks();
   CreateProcs request{
       .mesh = unique.text(),
-      .host_mesh = ref().text(),
+      .host_mesh = in_this_process ? "" : ref().text(),
       .extent = *whole,
       .count = per_host.num_ranks(),
       .proc = {.kind = procs->options.command ? ProcTemplate::Kind::kCommand : ProcTemplate::Kind::kBootstrap,

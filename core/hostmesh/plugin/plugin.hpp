@@ -37,10 +37,12 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
 
   // A launcher that does what the plugin does. Reactor thread, or before the reactor runs; `reactor` and
   // `launch_thread` outlive the launcher, which keeps this Plugin. `options` are from validate_options();
-  // `local` is for the commands that the plugin asks the host to run. Fails with the plugin's own words.
+  // `local` is for the commands that the plugin asks the host to run, `local_procs` for the procs inside this
+  // process; without it each of these fails. Fails with the plugin's own words.
   Result<std::unique_ptr<ChildLauncher>> create(Reactor& reactor, LaunchThread& launch_thread,
                                                 const OptionValues& options, ChildLauncher::Events events,
-                                                LocalLauncher::Options local = {});
+                                                LocalLauncher::Options local = {},
+                                                MakeChildLauncher local_procs = nullptr);
 
   struct Impl;
 

@@ -43,6 +43,9 @@ struct SpawnLocal {
   LaunchRequest command;
   std::string node;
 };
+struct RunLocalProc {
+  LaunchId id;
+};
 struct SignalLocal {
   LaunchId id;
   int signal_number;
@@ -55,13 +58,20 @@ struct PauseLocal {
   bool pause;
 };
 using HostCall = std::variant<LaunchedReport, OutputReport, ExitedReport, FailedReport, SpawnLocal,
-                              SignalLocal, CloseStdinLocal, PauseLocal>;
+                              RunLocalProc, SignalLocal, CloseStdinLocal, PauseLocal>;
 
 class HostContext {
  public:
+  // What a plugin may ask for besides reports.
+  enum class LocalProcs : std::uint8_t { kNot, kAllowed };
+
   // `deliver` runs on the reactor after calls came in, once for all that have come meanwhile.
-  HostContext(std::string plugin_name, Reactor& reactor, std::function<void()> deliver)
-      : plugin_name_(std::move(plugin_name)), reactor_(&reactor), deliver_(std::move(deliver)) {}
+  HostContext(std::string plugin_name, LocalProcs local_procs, Reactor& reactor,
+              std::function<void()> deliver)
+      : plugin_name_(std::move(plugin_name)),
+        local_procs_(local_procs),
+        reactor_(&reactor),
+        deliver_(std::move(deliver)) {}
 
   // Any thread.
   void push(HostCall call);
@@ -71,6 +81,7 @@ class HostContext {
   // After destroy(): what comes from now on breaks the contract.
   void closed();
   const std::string& plugin_name() const { return plugin_name_; }
+  LocalProcs local_procs() const { return local_procs_; }
 
   // The opaque handle of the C interface.
   hostmesh_host* handle() { return reinterpret_cast<hostmesh_host*>(this); }
@@ -80,6 +91,7 @@ class HostContext {
   enum class Phase : std::uint8_t { kOpen, kClosing, kClosed };
 
   const std::string plugin_name_;
+  const LocalProcs local_procs_;
   std::mutex mutex_;
   Phase phase_ = Phase::kOpen;
   Reactor* reactor_;
