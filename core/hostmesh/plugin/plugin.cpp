@@ -216,10 +216,12 @@ Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file) 
 Result<std::unique_ptr<ChildLauncher>> Plugin::create(Reactor& reactor, LaunchThread& launch_thread,
                                                       const OptionValues& options,
                                                       ChildLauncher::Events events,
-                                                      LocalLauncher::Options local) {
+                                                      LocalLauncher::Options local,
+                                                      std::shared_ptr<PluginObserver> observer) {
   auto launcher = std::make_unique<PluginLauncher>(shared_from_this(), *impl_->table, reactor, launch_thread,
                                                    std::move(events), std::move(local));
-  auto context = std::make_shared<detail::HostContext>(impl_->description.name, reactor, launcher->deliver());
+  auto context = std::make_shared<detail::HostContext>(impl_->description.name, reactor, launcher->deliver(),
+                                                       std::move(observer));
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->contexts.push_back(context);

@@ -15,6 +15,7 @@
 #include "hostmesh/base/reactor.hpp"
 #include "hostmesh/base/result.hpp"
 #include "hostmesh/plugin/description.hpp"
+#include "hostmesh/plugin/plugin_observer.hpp"
 #include "hostmesh/process/child_launcher.hpp"
 #include "hostmesh/process/local_launcher.hpp"
 
@@ -37,10 +38,12 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
 
   // A launcher that does what the plugin does. Reactor thread, or before the reactor runs; `reactor` and
   // `launch_thread` outlive the launcher, which keeps this Plugin. `options` are from validate_options();
-  // `local` is for the commands that the plugin asks the host to run. Fails with the plugin's own words.
+  // `local` is for the commands that the plugin asks the host to run; `observer` may be null. Fails with the
+  // plugin's own words.
   Result<std::unique_ptr<ChildLauncher>> create(Reactor& reactor, LaunchThread& launch_thread,
                                                 const OptionValues& options, ChildLauncher::Events events,
-                                                LocalLauncher::Options local = {});
+                                                LocalLauncher::Options local = {},
+                                                std::shared_ptr<PluginObserver> observer = {});
 
   struct Impl;
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <variant>
@@ -14,6 +15,7 @@
 
 #include "hostmesh/base/reactor.hpp"
 #include "hostmesh/plugin/abi.h"
+#include "hostmesh/plugin/plugin_observer.hpp"
 #include "hostmesh/process/child_launcher.hpp"
 
 namespace hostmesh::detail {
@@ -60,8 +62,13 @@ using HostCall = std::variant<LaunchedReport, OutputReport, ExitedReport, Failed
 class HostContext {
  public:
   // `deliver` runs on the reactor after calls came in, once for all that have come meanwhile.
-  HostContext(std::string plugin_name, Reactor& reactor, std::function<void()> deliver)
-      : plugin_name_(std::move(plugin_name)), reactor_(&reactor), deliver_(std::move(deliver)) {}
+  // `observer` may be null.
+  HostContext(std::string plugin_name, Reactor& reactor, std::function<void()> deliver,
+              std::shared_ptr<PluginObserver> observer)
+      : plugin_name_(std::move(plugin_name)),
+        observer_(std::move(observer)),
+        reactor_(&reactor),
+        deliver_(std::move(deliver)) {}
 
   // Any thread.
   void push(HostCall call);
@@ -71,6 +78,7 @@ class HostContext {
   // After destroy(): what comes from now on breaks the contract.
   void closed();
   const std::string& plugin_name() const { return plugin_name_; }
+  PluginObserver* observer() const { return observer_.get(); }
 
   // The opaque handle of the C interface.
   hostmesh_host* handle() { return reinterpret_cast<hostmesh_host*>(this); }
@@ -79,7 +87,10 @@ class HostContext {
  private:
   enum class Phase : std::uint8_t { kOpen, kClosing, kClosed };
 
+  void observe(const HostCall& call) const;
+
   const std::string plugin_name_;
+  const std::shared_ptr<PluginObserver> observer_;
   std::mutex mutex_;
   Phase phase_ = Phase::kOpen;
   Reactor* reactor_;
