@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "hostmesh/base/reactor.hpp"
+#include "hostmesh/conformance/stage.hpp"
 #include "hostmesh/conformance/worker.hpp"
 #include "hostmesh/process/child_registry.hpp"
 #include "hostmesh/process/descendants.hpp"
@@ -32,7 +33,7 @@ std::vector<std::string> last_lines_of(const std::string& text) {
   std::vector<std::string> lines;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
-    lines.push_back(text.substr(at, end - at));
+    lines.push_back(printable(text.substr(at, end - at)));
     at = end + 1;
   }
   if (lines.size() > kLastLines) lines.erase(lines.begin(), lines.end() - kLastLines);

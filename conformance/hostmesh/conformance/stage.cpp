@@ -49,8 +49,7 @@ LaunchRequest Stage::payload(std::vector<std::string> scenario) const {
 }
 
 void Stage::note(const std::string& event) {
-  std::string line;
-  for (const char each : event) line += each == '\n' ? std::string("\\n") : std::string(1, each);
+  const std::string line = printable(event);
   const std::lock_guard lock(mutex_);
   record_(Clock::now() - start_, line);
 }
@@ -64,12 +63,16 @@ void Stage::skip(const std::string& why) const {
 }
 
 std::string Stage::quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char each : text.substr(0, kMostShown)) {
+  std::string shown = "\"" + printable(text.substr(0, kMostShown)) + "\"";
+  if (text.size() > kMostShown) shown += "... (" + std::to_string(text.size()) + " bytes)";
+  return shown;
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char each : text) {
     if (each == '\n') {
       out += "\\n";
-    } else if (each == '"' || each == '\\') {
-      out += {'\\', each};
     } else if (static_cast<unsigned char>(each) < ' ' || static_cast<unsigned char>(each) > '~') {
       constexpr char kDigits[] = "0123456789abcdef";
       out += {'\\', 'x', kDigits[static_cast<unsigned char>(each) >> 4], kDigits[each & 15]};
@@ -77,8 +80,6 @@ std::string Stage::quoted(std::string_view text) {
       out += each;
     }
   }
-  out += '"';
-  if (text.size() > kMostShown) out += "... (" + std::to_string(text.size()) + " bytes)";
   return out;
 }
 

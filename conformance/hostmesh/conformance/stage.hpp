@@ -97,6 +97,9 @@ class Stage {
   Subject subject_;
 };
 
+// One line of ASCII: newlines as \n, other bytes as \xNN.
+std::string printable(std::string_view text);
+
 // Programs of this installation or build tree: "libexec/hostmesh/hostmesh-payload", "bin/hostmesh-bootstrap".
 std::filesystem::path installed_program(std::string_view path);
 

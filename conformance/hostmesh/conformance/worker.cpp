@@ -55,6 +55,10 @@ struct Result {
   std::string why;
 };
 
+Result failed(const std::string& expected, const std::string& seen) {
+  return {.verdict = "failed", .expected = printable(expected), .seen = printable(seen), .why = {}};
+}
+
 void tell_about(Line& line, const PluginDescription& plugin) {
   line.say({{"name", plugin.name},
             {"version", plugin.version},
@@ -70,16 +74,16 @@ Result run(Stage& stage, Line& line) {
     if (stage.which().id == all_cases().front().id) tell_about(line, stage.plugin());
     return {};
   } catch (const Failure& failure) {
-    return {.verdict = "failed", .expected = failure.expected, .seen = failure.seen, .why = {}};
+    return failed(failure.expected, failure.seen);
   } catch (const Skip& skip) {
     return {.verdict = "skipped", .expected = {}, .seen = {}, .why = skip.why};
   } catch (const Error& error) {
     if (error.cause() == Cause::kConfiguration) {
       return {.verdict = "unusable", .expected = {}, .seen = {}, .why = error.text()};
     }
-    return {.verdict = "failed", .expected = "no error", .seen = error.text(), .why = {}};
+    return failed("no error", error.text());
   } catch (const std::exception& error) {
-    return {.verdict = "failed", .expected = "no exception", .seen = error.what(), .why = {}};
+    return failed("no exception", error.what());
   }
 }
 
@@ -108,10 +112,7 @@ void run_as_worker(const Case& which, const SubjectChoice& choice, double patien
                                          Deadline::after(stage.scaled(kToEnd + kToDie)));
     for (const std::string& process : left) stage.note("left behind: " + process);
     if (!left.empty() && result.verdict == "passed") {
-      result = {.verdict = "failed",
-                .expected = "no process is left when the instance is destroyed",
-                .seen = "left behind: " + left.front(),
-                .why = {}};
+      result = failed("no process is left when the instance is destroyed", "left behind: " + left.front());
     }
   } else {
     result = {.verdict = "unusable", .expected = {}, .seen = {}, .why = chosen.error().text()};

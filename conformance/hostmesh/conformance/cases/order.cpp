@@ -19,8 +19,10 @@ void every_launch_ends(Stage& stage) {
   const LaunchId good = probe.launch(stage.payload({"exit", "0"}));
   const LaunchId bad = probe.launch(stage.payload({"exit", "7"}));
 
-  probe.await_end(good);
-  probe.await_end(bad);
+  for (const LaunchId launch : {good, bad}) {
+    const Seen seen = probe.await_end(launch);
+    stage.expect(!seen.error, launch_text(launch) + " is reported as exited, however it did", seen.text());
+  }
 }
 
 void launched_first(Stage& stage) {
@@ -146,7 +148,7 @@ const std::vector<Case>& order_cases() {
   const std::string_view base = "order.every-launch-ends";
   static const std::vector<Case> cases = {
       {.id = "order.every-launch-ends",
-       .sentence = "Every launch comes to an end that is reported.",
+       .sentence = "A launch of a program that exists comes to an end, which is reported: it exited.",
        .needs = processes,
        .deadline = std::chrono::seconds(5),
        .rule = kReports,
