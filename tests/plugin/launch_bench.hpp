@@ -52,7 +52,8 @@ class LaunchBench {
     }
     std::string failure;
     on_reactor([&] {
-      auto made = plugin.create(reactor, *launch_thread, options, events(), {.node = "here"}, local_procs);
+      auto made = plugin.create(reactor, *launch_thread, options, events(),
+                                {.commands = {.node = "here"}, .local_procs = local_procs});
       if (made) {
         launcher = std::move(*made);
       } else {

@@ -11,6 +11,7 @@
 #include "commands.hpp"
 #include "hostmesh/base/error.hpp"
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/conformance/conformance.hpp"
 
 namespace {
 
@@ -51,6 +52,10 @@ int status_of(const hostmesh::Error& error) {
 
 int main(int argc, char** argv) {
   fill_standard_descriptors();
+  // It has a parser of its own, which it shares with the test programs of plugins.
+  if (argc > 1 && std::string_view(argv[1]) == "conformance") {
+    return hostmesh::conformance::main(argc - 1, argv + 1, {.program = "hostmesh conformance"});
+  }
   // What follows the first -- is COMMAND, word for word: the parser would take words like [a,b] apart.
   char** const arguments_end = argv + argc;
   char** const separator =
@@ -90,6 +95,9 @@ int main(int argc, char** argv) {
                                  "plugins.yaml (default: ./plugins.yaml, else the installed one)");
   allocators_command->add_option("name", allocators_options.name,
                                  "one allocator: its plugin's version, capabilities and options");
+
+  // For the list of subcommands; it is not reached.
+  app.add_subcommand("conformance", "try whether an allocator does what every allocator promises");
 
   try {
     app.parse(static_cast<int>(separator - argv), argv);

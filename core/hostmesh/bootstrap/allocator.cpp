@@ -59,16 +59,17 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     auto children = Children::make(
         node_.reactor,
         [&](ChildLauncher::Events events) {
-          return plugin.create(
-              node_.reactor, node_.engine.launch_thread, options, std::move(events),
-              // TERM, not KILL: a child cleans up what is below it when its owner dies.
-              {.parent_death_signal =
-                   node_.config.get(attribute::kPdeathsig) ? std::optional(SIGTERM) : std::nullopt,
-               .descriptor_limit = node_.engine.usual_nofile,
-               .registry = node_.engine.registry},
-              [this](ChildLauncher::Events of_procs) {
-                return std::make_unique<bootstrap::InProcessLauncher>(node_, std::move(of_procs));
-              });
+          return plugin.create(node_.reactor, node_.engine.launch_thread, options, std::move(events),
+                               // TERM, not KILL: a child cleans up what is below it when its owner dies.
+                               {.commands = {.parent_death_signal = node_.config.get(attribute::kPdeathsig)
+                                                                        ? std::optional(SIGTERM)
+                                                                        : std::nullopt,
+                                             .descriptor_limit = node_.engine.usual_nofile,
+                                             .registry = node_.engine.registry},
+                                .local_procs = [this](ChildLauncher::Events of_procs) {
+                                  return std::make_unique<bootstrap::InProcessLauncher>(node_,
+                                                                                        std::move(of_procs));
+                                }});
         },
         node_.config.get(attribute::kLaunchConcurrency),
         {.on_created = [this](ChildId rank, const ChildCreated& event) { on_created(rank, event); },

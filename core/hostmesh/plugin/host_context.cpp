@@ -22,8 +22,53 @@ static_assert(HOSTMESH_CAUSE_RESOURCE_LIMIT == static_cast<int>(Cause::kResource
 static_assert(HOSTMESH_CAUSE_IO == static_cast<int>(Cause::kIo));
 static_assert(HOSTMESH_CAUSE_PLUGIN == static_cast<int>(Cause::kPlugin));
 
+namespace {
+
+// A report as its observer is told of it.
+struct Described {
+  PluginObserver::Report operator()(const LaunchedReport& report) const {
+    return {.call = "launched", .id = report.id, .number = report.pid};
+  }
+  PluginObserver::Report operator()(const OutputReport& report) const {
+    return {.call = "output", .id = report.id, .number = static_cast<std::int64_t>(report.bytes.size())};
+  }
+  PluginObserver::Report operator()(const ExitedReport& report) const {
+    return {.call = "exited", .id = report.id, .number = report.status.number};
+  }
+  PluginObserver::Report operator()(const FailedReport& report) const {
+    return {.call = "failed", .id = report.id};
+  }
+  PluginObserver::Report operator()(const SpawnLocal& call) const {
+    return {.call = "spawn_local", .id = call.id};
+  }
+  PluginObserver::Report operator()(const RunLocalProc& call) const {
+    return {.call = "run_local_proc", .id = call.id};
+  }
+  PluginObserver::Report operator()(const SignalLocal& call) const {
+    return {.call = "signal_local", .id = call.id, .number = call.signal_number};
+  }
+  PluginObserver::Report operator()(const CloseStdinLocal& call) const {
+    return {.call = "close_stdin_local", .id = call.id};
+  }
+  PluginObserver::Report operator()(const PauseLocal& call) const {
+    return {.call = call.pause ? "pause_output_local" : "resume_output_local", .id = call.id};
+  }
+};
+
+}  // namespace
+
+void HostContext::observe(const HostCall& call) const {
+  const auto* failed = std::get_if<FailedReport>(&call);
+  if (!observer_ || (failed != nullptr && failed->from_host)) return;
+  PluginObserver::Report report = std::visit(Described{}, call);
+  if (phase_ == Phase::kClosing) report.moment = PluginObserver::Moment::kInDestroy;
+  if (phase_ == Phase::kClosed) report.moment = PluginObserver::Moment::kAfterDestroy;
+  observer_->on_report(report);
+}
+
 void HostContext::push(HostCall call) {
   const std::lock_guard lock(mutex_);
+  observe(call);
   if (phase_ != Phase::kOpen) {
     if (phase_ == Phase::kClosed) {
       log::warning("a plugin reported after it was destroyed " + log::field("plugin", plugin_name_));
@@ -104,6 +149,9 @@ void set_error(hostmesh_error* error, std::uint32_t cause, std::string_view text
 
 // A contract breach that leaves nothing to report.
 void breach(hostmesh_host* host, std::string_view what, std::uint64_t id) {
+  if (PluginObserver* observer = HostContext::from(host).observer()) {
+    observer->on_dropped(what, id, "it makes no sense");
+  }
   log::warning("a plugin's report makes no sense and was dropped " +
                log::field("plugin", HostContext::from(host).plugin_name()) + " " +
                log::field("report", what) + " " + log::field("launch", std::to_string(id)));

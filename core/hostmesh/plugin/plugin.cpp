@@ -215,17 +215,15 @@ Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file) 
 
 Result<std::unique_ptr<ChildLauncher>> Plugin::create(Reactor& reactor, LaunchThread& launch_thread,
                                                       const OptionValues& options,
-                                                      ChildLauncher::Events events,
-                                                      LocalLauncher::Options local,
-                                                      MakeChildLauncher local_procs) {
+                                                      ChildLauncher::Events events, PluginServices services) {
   using LocalProcs = detail::HostContext::LocalProcs;
-  auto launcher =
-      std::make_unique<PluginLauncher>(shared_from_this(), *impl_->table, reactor, launch_thread,
-                                       std::move(events), std::move(local), std::move(local_procs));
+  auto launcher = std::make_unique<PluginLauncher>(shared_from_this(), *impl_->table, reactor, launch_thread,
+                                                   std::move(events), std::move(services.commands),
+                                                   std::move(services.local_procs));
   auto context = std::make_shared<detail::HostContext>(
       impl_->description.name,
       impl_->description.can(Capability::kLocalProcs) ? LocalProcs::kAllowed : LocalProcs::kNot, reactor,
-      launcher->deliver());
+      launcher->deliver(), std::move(services.observer));
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->contexts.push_back(context);

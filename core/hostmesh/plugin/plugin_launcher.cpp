@@ -62,7 +62,8 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   const std::string& name() const { return plugin->description().name; }
   // Runs a call into the plugin; what it throws is logged, for a plugin must not let anything out.
   template <class Call>
-  bool guarded(const char* what, Call call);
+  bool guarded(const char* what, LaunchId id, Call call);
+  PluginObserver* observer() const { return context ? context->observer() : nullptr; }
   Launch* find(LaunchId id) {
     const auto found = launches.find(id);
     return found == launches.end() || found->second.ended ? nullptr : &found->second;
@@ -124,21 +125,27 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
 };
 
 template <class Call>
-bool PluginLauncher::State::guarded(const char* what, Call call) {
+bool PluginLauncher::State::guarded(const char* what, LaunchId id, Call call) {
+  if (observer() != nullptr) observer()->on_call(what, id);
+  bool returned = false;
   try {
     call();
-    return true;
+    returned = true;
   } catch (const std::exception& failure) {
+    if (observer() != nullptr) observer()->on_exception(what, failure.what());
     log::error("a plugin let an exception out " + log::field("plugin", name()) + " " +
                log::field("call", what) + " " + log::field("exception", failure.what()));
   } catch (...) {
+    if (observer() != nullptr) observer()->on_exception(what, "something that is no std::exception");
     log::error("a plugin let an exception out " + log::field("plugin", name()) + " " +
                log::field("call", what));
   }
-  return false;
+  if (observer() != nullptr) observer()->on_return(what, id);
+  return returned;
 }
 
 void PluginLauncher::State::drop(const char* report, LaunchId id, const char* why) const {
+  if (observer() != nullptr) observer()->on_dropped(report, id, why);
   log::warning("a plugin's report was dropped " + log::field("plugin", name()) + " " +
                log::field("report", report) + " " + log::field("launch", std::to_string(id)) + " " +
                log::field("reason", why));
@@ -330,7 +337,7 @@ PluginLauncher::~PluginLauncher() {
   state_->closed = true;
   if (state_->context) state_->context->closing();
   if (state_->instance != nullptr) {
-    state_->guarded("destroy", [this] { state_->table.destroy(state_->instance); });
+    state_->guarded("destroy", 0, [this] { state_->table.destroy(state_->instance); });
   }
   if (state_->context) state_->context->closed();
   state_->local.reset();
@@ -346,8 +353,9 @@ std::function<void()> PluginLauncher::deliver() const {
 Result<> PluginLauncher::open(std::shared_ptr<HostContext> context, const hostmesh_config& config) {
   state_->context = std::move(context);
   hostmesh_error error = detail::empty_error();
-  const bool returned = state_->guarded(
-      "create", [&] { state_->instance = state_->table.create(state_->context->handle(), &config, &error); });
+  const bool returned = state_->guarded("create", 0, [&] {
+    state_->instance = state_->table.create(state_->context->handle(), &config, &error);
+  });
   if (!returned)
     return Error(Cause::kPlugin, "plugin '" + state_->name() + "' threw an exception out of create");
   if (state_->instance == nullptr) return detail::to_error(state_->name(), error);
@@ -375,7 +383,7 @@ void PluginLauncher::launch(LaunchId id, LaunchRequest request) {
   hostmesh_error error = detail::empty_error();
   std::uint32_t cause = HOSTMESH_CAUSE_PLUGIN;
   const bool returned =
-      state_->guarded("launch", [&] { cause = state_->table.launch(state_->instance, &launch, &error); });
+      state_->guarded("launch", id, [&] { cause = state_->table.launch(state_->instance, &launch, &error); });
   if (returned && cause == HOSTMESH_CAUSE_NONE) return;
   if (!returned) {
     constexpr std::string_view kThrew = "it threw an exception out of launch";
@@ -390,14 +398,14 @@ void PluginLauncher::signal(LaunchId id, int signal_number) {
   State::Launch* launch = state_->find(id);
   if (launch == nullptr) return;
   if (state_->table.signal == nullptr) return state_->context->push(SignalLocal{id, signal_number});
-  state_->guarded("signal", [&] { state_->table.signal(state_->instance, id, signal_number); });
+  state_->guarded("signal", id, [&] { state_->table.signal(state_->instance, id, signal_number); });
 }
 
 void PluginLauncher::close_stdin(LaunchId id) {
   State::Launch* launch = state_->find(id);
   if (launch == nullptr) return;
   if (state_->table.close_stdin == nullptr) return state_->context->push(CloseStdinLocal{id});
-  state_->guarded("close_stdin", [&] { state_->table.close_stdin(state_->instance, id); });
+  state_->guarded("close_stdin", id, [&] { state_->table.close_stdin(state_->instance, id); });
 }
 
 void PluginLauncher::pause_output(LaunchId id) {
@@ -406,7 +414,7 @@ void PluginLauncher::pause_output(LaunchId id) {
   if (found->second.ended) return;
   if (found->second.runner != nullptr) return State::pause_local(id, found->second);
   if (state_->table.pause_output == nullptr) return;
-  state_->guarded("pause_output", [&] { state_->table.pause_output(state_->instance, id); });
+  state_->guarded("pause_output", id, [&] { state_->table.pause_output(state_->instance, id); });
 }
 
 void PluginLauncher::resume_output(LaunchId id) {
@@ -418,7 +426,7 @@ void PluginLauncher::resume_output(LaunchId id) {
     if (const auto state = weak.lock()) state->release(id);
   });
   if (state_->table.resume_output == nullptr || found->second.ended) return;
-  state_->guarded("resume_output", [&] { state_->table.resume_output(state_->instance, id); });
+  state_->guarded("resume_output", id, [&] { state_->table.resume_output(state_->instance, id); });
 }
 
 }  // namespace hostmesh

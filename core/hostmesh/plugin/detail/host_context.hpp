@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <variant>
@@ -14,6 +15,7 @@
 
 #include "hostmesh/base/reactor.hpp"
 #include "hostmesh/plugin/abi.h"
+#include "hostmesh/plugin/plugin_observer.hpp"
 #include "hostmesh/process/child_launcher.hpp"
 
 namespace hostmesh::detail {
@@ -66,10 +68,12 @@ class HostContext {
   enum class LocalProcs : std::uint8_t { kNot, kAllowed };
 
   // `deliver` runs on the reactor after calls came in, once for all that have come meanwhile.
+  // `observer` may be null.
   HostContext(std::string plugin_name, LocalProcs local_procs, Reactor& reactor,
-              std::function<void()> deliver)
+              std::function<void()> deliver, std::shared_ptr<PluginObserver> observer)
       : plugin_name_(std::move(plugin_name)),
         local_procs_(local_procs),
+        observer_(std::move(observer)),
         reactor_(&reactor),
         deliver_(std::move(deliver)) {}
 
@@ -82,6 +86,7 @@ class HostContext {
   void closed();
   const std::string& plugin_name() const { return plugin_name_; }
   LocalProcs local_procs() const { return local_procs_; }
+  PluginObserver* observer() const { return observer_.get(); }
 
   // The opaque handle of the C interface.
   hostmesh_host* handle() { return reinterpret_cast<hostmesh_host*>(this); }
@@ -90,8 +95,11 @@ class HostContext {
  private:
   enum class Phase : std::uint8_t { kOpen, kClosing, kClosed };
 
+  void observe(const HostCall& call) const;
+
   const std::string plugin_name_;
   const LocalProcs local_procs_;
+  const std::shared_ptr<PluginObserver> observer_;
   std::mutex mutex_;
   Phase phase_ = Phase::kOpen;
   Reactor* reactor_;

@@ -1,0 +1,17 @@
+// The cases, group by group. To add one: a function that takes the Stage, and a row in its group's table.
+#pragma once
+
+#include <vector>
+
+#include "hostmesh/conformance/case.hpp"
+
+namespace hostmesh::conformance {
+
+const std::vector<Case>& load_cases();
+const std::vector<Case>& config_cases();
+const std::vector<Case>& order_cases();
+const std::vector<Case>& launch_cases();
+const std::vector<Case>& output_cases();
+const std::vector<Case>& stop_cases();
+
+}  // namespace hostmesh::conformance

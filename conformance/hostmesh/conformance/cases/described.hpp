@@ -1,0 +1,24 @@
+// Described: what the payload's scenario `describe` found that it was handed down.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "hostmesh/conformance/probe.hpp"
+
+namespace hostmesh::conformance {
+
+struct Described {
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;      // "NAME=value"
+  std::map<int, std::string> descriptors;    // what each is
+  std::map<std::string, std::string> facts;  // cwd, pid, group, session, SigBlk, SigIgn, SigCgt, limit NAME
+
+  bool has_environment(const std::string& entry) const;
+};
+
+// Launches it and reads what it says. `request` is from Stage::payload({"describe", ...}).
+Described describe(Stage& stage, Probe& probe, LaunchRequest request);
+
+}  // namespace hostmesh::conformance

@@ -1,0 +1,188 @@
+// Group stop: signals, the lifeline, and destroy.
+#include "hostmesh/conformance/cases/cases.hpp"
+#include "hostmesh/conformance/probe.hpp"
+
+namespace hostmesh::conformance {
+
+namespace {
+
+constexpr std::string_view kSignal = "abi.h, signal";
+constexpr int kRepeats = 10;
+
+void term(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch_ready(stage.payload({"exit-on-term", "9"}));
+
+  probe.signal(launch, SIGTERM);
+
+  stage.equal("the end of a payload that exits with 9 on TERM", probe.await_end(launch).status,
+              ExitStatus::exited(9));
+}
+
+void kill(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch_ready(stage.payload({"ignore-term"}));
+
+  probe.signal(launch, SIGTERM);
+  probe.signal(launch, SIGKILL);
+
+  const Seen seen = probe.await_end(launch);
+  stage.expect(seen.status.is_signal(SIGKILL), "KILL ends a payload that ignores TERM", seen.text());
+}
+
+void only_its_launch(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId first = probe.launch_ready(stage.payload({"exit-on-term", "1"}));
+  const LaunchId second = probe.launch_ready(stage.payload({"exit-on-term", "2"}));
+  const LaunchId third = probe.launch_ready(stage.payload({"exit-on-term", "3"}));
+
+  probe.signal(second, SIGTERM);
+
+  probe.await_end(second);
+  for (const LaunchId other : {first, third}) {
+    stage.expect(!probe.seen(other).ended, "a signal to one launch leaves the others alone",
+                 "launch " + std::to_string(other) + " " + probe.seen(other).text());
+    probe.signal(other, SIGTERM);
+    stage.equal("the end of launch " + std::to_string(other), probe.await_end(other).status,
+                ExitStatus::exited(static_cast<int>(other)));
+  }
+}
+
+void signal_after_end(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId ended = probe.launch(stage.payload({"exit", "0"}));
+  probe.await_end(ended);
+  const LaunchId bystander = probe.launch_ready(stage.payload({"exit-on-term", "5"}));
+
+  for (int i = 0; i < kRepeats; ++i) {
+    probe.signal(ended, SIGTERM);
+    probe.signal(ended, SIGKILL);
+  }
+
+  probe.signal(bystander, SIGTERM);
+  stage.equal("the end of a launch beside the one that had ended", probe.await_end(bystander).status,
+              ExitStatus::exited(5));
+}
+
+void group(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch(stage.payload({"grandchild", "stay"}));
+  probe.await_output(launch, "grandchild ");
+
+  probe.signal(launch, SIGKILL);
+
+  const Seen seen = probe.await_end(launch);
+  stage.expect(seen.status.is_signal(SIGKILL), "KILL ends the launch", seen.text());
+}
+
+void during_launch(Stage& stage) {
+  for (int i = 0; i < kRepeats; ++i) {
+    Probe probe(stage);
+    const LaunchId launch = probe.launch(stage.payload({"wait"}));
+    probe.signal(launch, SIGKILL);
+    // Whether it came too early to reach anybody is the host's to find out, which tries again.
+    if (!probe.record().wait_seen(launch, stage.within(std::chrono::milliseconds(300)),
+                                  [](const Seen& seen) { return seen.ended; })) {
+      probe.await_launched(launch);
+      probe.signal(launch, SIGKILL);
+    }
+    probe.await_end(launch);
+  }
+}
+
+void lifeline_ends(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch_ready(stage.payload({"until-stdin-ends", "6"}));
+
+  for (int i = 0; i < kRepeats; ++i) probe.close_stdin(launch);
+
+  stage.equal("the end of a payload that exits with 6 when its stdin ends", probe.await_end(launch).status,
+              ExitStatus::exited(6));
+  for (int i = 0; i < kRepeats; ++i) probe.close_stdin(launch);
+}
+
+void destroy_kills(Stage& stage) {
+  Probe probe(stage);
+  for (int i = 0; i < 4; ++i) probe.launch_ready(stage.payload({"ignore-term"}));
+
+  probe.destroy();
+  // That nobody is left is looked at after every case.
+}
+
+void destroy_returns(Stage& stage) {
+  Probe probe(stage);
+  for (int i = 0; i < 4; ++i) probe.launch_ready(stage.payload({"ignore-term"}));
+
+  probe.destroy();
+
+  const HostCallSeen call = probe.record().calls().back();
+  constexpr Duration kAtOnce = std::chrono::milliseconds(500);
+  stage.expect(call.took && *call.took <= stage.scaled(kAtOnce), "destroy returns at once",
+               "it took " + (call.took ? hostmesh::to_string(*call.took) : "for ever"));
+}
+
+}  // namespace
+
+const std::vector<Case>& stop_cases() {
+  const Needs signals = needs::kProcesses | needs::kSignal | needs::kOutput;
+  const std::string_view base = "order.every-launch-ends";
+  static const std::vector<Case> cases = {
+      {.id = "stop.term",
+       .sentence = "TERM reaches the launch, which may end as it likes.",
+       .needs = signals | needs::kExitStatus,
+       .rule = kSignal,
+       .run = term,
+       .builds_on = base},
+      {.id = "stop.kill",
+       .sentence = "KILL ends a launch that ignores TERM.",
+       .needs = signals | needs::kExitStatus,
+       .rule = kSignal,
+       .run = kill,
+       .builds_on = base},
+      {.id = "stop.only-its-launch",
+       .sentence = "A signal reaches the launch that it is for, and no other.",
+       .needs = signals | needs::kExitStatus,
+       .rule = kSignal,
+       .run = only_its_launch,
+       .builds_on = base},
+      {.id = "stop.signal-after-end",
+       .sentence = "A signal to a launch that has ended does nothing, however often.",
+       .needs = signals | needs::kExitStatus,
+       .rule = kSignal,
+       .run = signal_after_end,
+       .builds_on = base},
+      {.id = "stop.group",
+       .sentence = "A signal reaches the whole process group of the launch.",
+       .needs = signals | needs::kExitStatus,
+       .rule = "abi.h, HOSTMESH_CAPABILITY_SIGNAL",
+       .run = group,
+       .builds_on = base},
+      {.id = "stop.during-launch",
+       .sentence = "A launch that is killed before it is reported as launched still comes to its end.",
+       .needs = signals,
+       .rule = kSignal,
+       .run = during_launch,
+       .builds_on = base},
+      {.id = "stop.lifeline-ends",
+       .sentence = "close_stdin ends the launch's stdin, and nothing happens when it is repeated.",
+       .needs = needs::kProcesses | needs::kLifeline | needs::kOutput | needs::kExitStatus,
+       .rule = "abi.h, close_stdin",
+       .run = lifeline_ends,
+       .builds_on = base},
+      {.id = "stop.destroy-kills",
+       .sentence = "destroy kills what still runs.",
+       .needs = needs::kProcesses | needs::kOutput,
+       .rule = "abi.h, destroy",
+       .run = destroy_kills,
+       .builds_on = base},
+      {.id = "stop.destroy-returns",
+       .sentence = "destroy returns at once, whatever still runs.",
+       .needs = needs::kProcesses | needs::kOutput,
+       .rule = "abi.h, destroy",
+       .run = destroy_returns,
+       .builds_on = base},
+  };
+  return cases;
+}
+
+}  // namespace hostmesh::conformance
