@@ -189,4 +189,13 @@ class MeshTest : public ::testing::Test {
   std::optional<Runtime> runtime_;
 };
 
+// The same tests for each way of having hosts: what does not depend on it.
+class MeshOnAny : public MeshTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  MeshOnAny() { use_allocator(GetParam()); }
+};
+#define ON_ANY_ALLOCATOR(suite)                                                       \
+  INSTANTIATE_TEST_SUITE_P(On, suite, ::testing::Values("process", "forks", "local"), \
+                           [](const auto& how) { return std::string(how.param); })
+
 }  // namespace hostmesh::test
