@@ -14,12 +14,12 @@ namespace hostmesh {
 
 // The program that is launched for each rank. It must call bootstrap_if_child() first thing in main.
 struct BootstrapCommand {
-  std::vector<std::string> argv;
-  std::vector<std::string> environment;  // "NAME=value", complete
-  std::string working_directory;         // empty: ours
+  std::vector<std::string> argv{};
+  std::vector<std::string> environment{};  // "NAME=value", complete
+  std::string working_directory{};         // empty: ours
 
-  // hostmesh-bootstrap of the installation or build tree that the running program belongs to, with our
-  // environment.
+  // hostmesh-bootstrap of the installation or build tree that this library belongs to, else the one beside
+  // the running program, else the one in PATH; with our environment.
   static BootstrapCommand stock();
   // This very program again, with our environment.
   static BootstrapCommand this_program();
