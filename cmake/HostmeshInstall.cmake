@@ -13,6 +13,7 @@ install(TARGETS hostmesh-plugin-probe RUNTIME DESTINATION libexec/hostmesh)
 install(TARGETS hostmesh EXPORT hostmeshClientTargets LIBRARY DESTINATION lib)
 add_library(hostmesh_plugin_headers INTERFACE)
 set_target_properties(hostmesh_plugin_headers PROPERTIES EXPORT_NAME plugin)
+target_compile_features(hostmesh_plugin_headers INTERFACE cxx_std_20)
 target_include_directories(hostmesh_plugin_headers INTERFACE $<INSTALL_INTERFACE:${include_folder}>)
 install(TARGETS hostmesh_plugin_headers EXPORT hostmeshPluginTargets)
 

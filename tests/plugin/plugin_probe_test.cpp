@@ -120,6 +120,16 @@ TEST(PluginProbe, IsNotTakenForAnOrphan) {
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
 }
 
+TEST(PluginProbe, CanBeCancelled) {
+  const auto cancel = std::make_shared<Cancel>();
+  cancel->request();
+
+  const auto refused = probe_plugin(sample("at_load_hangs"), {.timeout = kLong, .cancel = cancel});
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().cause(), Cause::kCancelled);
+}
+
 TEST(PluginProbe, IsForPluginsThatAreNotLoadedYet) {
   ASSERT_TRUE(Plugin::load(sample("plain_c"), {.timeout = kLong}));
 

@@ -107,6 +107,18 @@ TEST_F(BadPlugin, ThatHangsGoesWithARunThatIsKilled) {
   expect_nothing_left();
 }
 
+TEST_F(BadPlugin, ThatHangsDoesNotHoldUpAnInterrupt) {
+  set_environment("HOSTMESH_PLUGIN_LOAD_TIMEOUT", "1h");
+  Running hostmesh(run({"-a", "at_load_hangs"}, {"true"}));
+  ASSERT_TRUE(becomes_true([&] { return !processes_named("plugin-probe").empty(); }));
+
+  hostmesh.signal(SIGINT);
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 130) << hostmesh.err();
+  EXPECT_EQ(hostmesh.err(), "");
+}
+
 TEST_F(BadPlugin, DoesNotKeepOthersFromBeingUsed) {
   Running hostmesh(run({"-a", "plain_c", "--extent", "hosts=2"}, {"echo", "fine"}));
 

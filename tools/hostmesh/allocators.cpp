@@ -65,9 +65,8 @@ int describe(const AllocatorEntry& entry, PluginRegistry& registry) {
 int allocators(const AllocatorsOptions& options) {
   const auto file = value_or_throw(load_plugins_yaml(
       options.config.empty() ? default_plugins_file() : std::filesystem::path(options.config)));
-  PluginRegistry registry(
-      file.search_path(),
-      {.timeout = Config::from_process_environment().get(attribute::kPluginLoadTimeout), .registry = {}});
+  PluginRegistry registry(file.search_path(),
+                          {.timeout = Config::from_process_environment().get(attribute::kPluginLoadTimeout)});
   if (options.name.empty()) return list_all(file, registry);
   return describe(*value_or_throw(file.find(options.name)), registry);
 }

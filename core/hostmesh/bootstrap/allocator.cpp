@@ -380,12 +380,14 @@ BootstrapCommand BootstrapCommand::this_program() {
 }
 
 std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name,
-                                          Runtime& runtime, BootstrapCommand command) {
+                                          Runtime& runtime, BootstrapCommand command,
+                                          std::shared_ptr<Cancel> cancel) {
   const auto plugins = value_or_throw(load_plugins_yaml(file.empty() ? default_plugins_file() : file));
   const AllocatorEntry* entry = value_or_throw(plugins.find(name));
   PluginRegistry registry(plugins.search_path(),
                           {.timeout = runtime.node().config.get(attribute::kPluginLoadTimeout),
-                           .registry = runtime.node().registry});
+                           .registry = runtime.node().registry,
+                           .cancel = std::move(cancel)});
   auto plugin = value_or_throw(find_plugin(registry, *entry));
   auto options = value_or_throw(validate_options(*entry, plugin->description()));
   return std::make_unique<PluginAllocator>(runtime, std::move(plugin), std::move(options),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hostmesh/alloc/alloc.hpp"
+#include "hostmesh/base/cancel.hpp"
 #include "hostmesh/bootstrap/runtime.hpp"
 
 namespace hostmesh {
@@ -26,9 +27,11 @@ struct BootstrapCommand {
 };
 
 // The allocator `name` of `file`; an empty name is the file's default, an empty path the usual place. Throws
-// Error: the file's problems as file:line:column, a plugin that cannot be used with its reason.
+// Error: the file's problems as file:line:column, a plugin that cannot be used with its reason. `cancel` ends
+// the wait for a plugin that is tried out, with kCancelled.
 std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name,
                                           Runtime& runtime,
-                                          BootstrapCommand command = BootstrapCommand::stock());
+                                          BootstrapCommand command = BootstrapCommand::stock(),
+                                          std::shared_ptr<Cancel> cancel = {});
 
 }  // namespace hostmesh

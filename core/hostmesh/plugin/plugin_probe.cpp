@@ -3,8 +3,10 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -59,32 +61,42 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
+// Shared with the Cancel, which may outlive the wait.
+Result<std::shared_ptr<UniqueFd>> readable_once_requested(const std::shared_ptr<Cancel>& cancel) {
+  auto fd = std::make_shared<UniqueFd>();
+  if (!cancel) return fd;
+  fd->reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!*fd) return os_error(Cause::kResourceLimit, "making an eventfd for the probe of a plugin", errno);
+  cancel->on_request([fd] { (void)::eventfd_write(fd->get(), 1); });
+  return fd;
+}
+
 // One process that tries the plugin out, while this thread waits.
 class Probe {
  public:
   Probe(SpawnedProcess process, UniqueFd steps) : process_(std::move(process)), steps_(std::move(steps)) {}
 
-  // True when it has come to its end, false when the deadline has passed.
-  bool wait(Deadline deadline) {
+  enum class Outcome { kEnded, kTimeOver, kCancelled };
+
+  // `cancelled` becomes readable when the wait is to end.
+  Outcome wait(Deadline deadline, int cancelled) {
     for (;;) {
-      std::array<pollfd, 3> watched{
+      std::array<pollfd, 4> watched{
           pollfd{.fd = steps_ ? steps_.get() : -1, .events = POLLIN, .revents = 0},
           pollfd{
               .fd = process_.stderr_pipe ? process_.stderr_pipe.get() : -1, .events = POLLIN, .revents = 0},
-          pollfd{.fd = process_.pidfd.get(), .events = POLLIN, .revents = 0}};
+          pollfd{.fd = process_.pidfd.get(), .events = POLLIN, .revents = 0},
+          pollfd{.fd = cancelled, .events = POLLIN, .revents = 0}};
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.remaining()).count();
       const int ready =
           ::poll(watched.data(), watched.size(), static_cast<int>(std::min<std::int64_t>(left, 1'000'000)));
-      if (ready < 0 && errno != EINTR) return true;  // no memory for it: what is known must do
-      if (watched[0].revents != 0) read_steps();
-      if (watched[1].revents != 0) read_words();
-      if (survived()) return true;
-      if (ready > 0 && watched[2].revents != 0) {
-        read_steps();
-        read_words();
-        return true;
-      }
-      if (deadline.passed()) return false;
+      if (ready < 0 && errno != EINTR) return Outcome::kEnded;  // no memory for it: what is known must do
+      const bool ended = ready > 0 && watched[2].revents != 0;
+      if (ended || watched[0].revents != 0) read_steps();
+      if (ended || watched[1].revents != 0) read_words();
+      if (ended || survived()) return Outcome::kEnded;
+      if (ready > 0 && watched[3].revents != 0) return Outcome::kCancelled;
+      if (deadline.passed()) return Outcome::kTimeOver;
     }
   }
 
@@ -168,15 +180,26 @@ Result<> probe_plugin(const std::filesystem::path& file, const ProbeOptions& opt
   }
   pipe->write.reset();
   Probe probe(*std::move(spawned), std::move(pipe->read));
-  const bool ended = probe.wait(Deadline::after(options.timeout));
+  const auto cancelled = readable_once_requested(options.cancel);
+  if (!cancelled) return cancelled.error();
+  const auto outcome = probe.wait(Deadline::after(options.timeout), (*cancelled)->get());
   if (probe.survived()) return {};
 
-  const std::string how =
-      ended ? probe.phase() + " it ended the process that tried it: " + probe.status().text()
-            : probe.phase() + " it did not return within " + to_string(options.timeout);
-  return Error(ErrorInfo{.cause = Cause::kPlugin,
-                         .message = "plugin file " + file.string() + " refused: " + how + probe.last_words(),
-                         .phase = "load"});
+  const auto error = [&](Cause cause, const std::string& what) {
+    return Error(
+        ErrorInfo{.cause = cause, .message = "plugin file " + file.string() + " " + what, .phase = "load"});
+  };
+  switch (outcome) {
+    case Probe::Outcome::kCancelled:
+      return error(Cause::kCancelled, "not loaded: cancelled while it was tried out");
+    case Probe::Outcome::kTimeOver:
+      return error(Cause::kPlugin, "refused: " + probe.phase() + " it did not return within " +
+                                       to_string(options.timeout) + probe.last_words());
+    case Probe::Outcome::kEnded:
+      break;
+  }
+  return error(Cause::kPlugin, "refused: " + probe.phase() + " it ended the process that tried it: " +
+                                   probe.status().text() + probe.last_words());
 }
 
 }  // namespace hostmesh

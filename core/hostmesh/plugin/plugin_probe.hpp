@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "hostmesh/base/cancel.hpp"
 #include "hostmesh/base/deadline.hpp"
 #include "hostmesh/base/result.hpp"
 #include "hostmesh/process/child_registry.hpp"
@@ -20,6 +21,7 @@ struct ProbeOptions {
   Duration timeout = std::chrono::seconds(10);
   // Where this program collects orphans, so that the probing process is not taken for one.
   std::shared_ptr<ChildRegistry> registry{};
+  std::shared_ptr<Cancel> cancel{};  // ends the wait with kCancelled
 };
 
 // An error when the probing process died or did not get through in time: the file, what it was doing, how it
