@@ -20,9 +20,9 @@ constexpr auto all_attributes() {
   return std::make_tuple(kBulkQueueLimit, kControlQueueLimit, kCodecMaxFrameLength, kMaxHalfOpen,
                          kHandshakeTimeout, kMessageDeliveryTimeout, kMessageTtl, kLaunchTimeout,
                          kHelloTimeout, kStartTimeout, kHeartbeatTimeout, kProcessExitTimeout, kKillTimeout,
-                         kLaunchConcurrency, kPdeathsig, kTailLogLines, kStopActorTimeout, kWorkerThreads,
-                         kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle, kGetProcStateMaxIdle,
-                         kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
+                         kLaunchConcurrency, kPdeathsig, kTailLogLines, kPluginLoadTimeout, kStopActorTimeout,
+                         kWorkerThreads, kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle,
+                         kGetProcStateMaxIdle, kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
 }
 
 template <class T>

@@ -57,6 +57,9 @@ inline constexpr Attribute<std::uint64_t> kLaunchConcurrency{"LAUNCH_CONCURRENCY
 inline constexpr Attribute<bool> kPdeathsig{"MESH_BOOTSTRAP_ENABLE_PDEATHSIG", true};
 inline constexpr Attribute<std::uint64_t> kTailLogLines{"MESH_TAIL_LOG_LINES",
                                                         20};  // kept for failure reports
+// Plugins.
+inline constexpr Attribute<Duration> kPluginLoadTimeout{"PLUGIN_LOAD_TIMEOUT",
+                                                        10s};  // from opening it until it has said what it is
 // Actors.
 inline constexpr Attribute<Duration> kStopActorTimeout{"STOP_ACTOR_TIMEOUT", 10s};
 inline constexpr Attribute<std::uint64_t> kWorkerThreads{"WORKER_THREADS", 4, false};

@@ -10,6 +10,7 @@
 #include "hostmesh/bootstrap/in_process_launcher.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
 #include "hostmesh/bootstrap/node.hpp"
+#include "hostmesh/plugin/installation.hpp"
 #include "hostmesh/plugin/plugin.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
 #include "hostmesh/process/spawn.hpp"
@@ -391,9 +392,8 @@ class PluginAllocator final : public Allocator {
 }  // namespace
 
 BootstrapCommand BootstrapCommand::stock() {
-  const std::filesystem::path program = running_program();
-  // Beside the running program; a test program finds it in the tree's bin folder.
-  for (const auto& folder : {program.parent_path(), program.parent_path().parent_path() / "bin"}) {
+  // The library's own comes first: the two speak the same protocol.
+  for (const auto& folder : {installation_folder() / "bin", running_program().parent_path()}) {
     const auto candidate = folder / "hostmesh-bootstrap";
     if (::access(candidate.c_str(), X_OK) == 0) {
       return {.argv = {candidate.string()},
@@ -413,10 +413,14 @@ BootstrapCommand BootstrapCommand::this_program() {
 }
 
 std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name,
-                                          Runtime& runtime, BootstrapCommand command) {
+                                          Runtime& runtime, BootstrapCommand command,
+                                          std::shared_ptr<Cancel> cancel) {
   const auto plugins = value_or_throw(load_plugins_yaml(file.empty() ? default_plugins_file() : file));
   const AllocatorEntry* entry = value_or_throw(plugins.find(name));
-  PluginRegistry registry(plugins.search_path());
+  PluginRegistry registry(plugins.search_path(),
+                          {.timeout = runtime.node().config.get(attribute::kPluginLoadTimeout),
+                           .registry = runtime.node().engine.registry,
+                           .cancel = std::move(cancel)});
   auto plugin = value_or_throw(find_plugin(registry, *entry));
   auto options = value_or_throw(validate_options(*entry, plugin->description()));
   return std::make_unique<PluginAllocator>(runtime, std::move(plugin), std::move(options),

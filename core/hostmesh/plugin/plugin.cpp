@@ -160,9 +160,10 @@ const PluginDescription& Plugin::description() const {
   return impl_->description;
 }
 
-Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file) {
+Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file, const ProbeOptions& probe) {
   const auto checked = check_plugin_file(file);
   if (!checked) return checked.error();
+  if (auto survived = probe_plugin(*checked, probe); !survived) return survived.error();
 
   auto impl = std::make_unique<Impl>();
   boost::dll::fs::error_code failure;
