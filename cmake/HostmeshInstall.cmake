@@ -6,6 +6,7 @@ include(CMakePackageConfigHelpers)
 
 set(package_folder lib/cmake/hostmesh)
 set(include_folder include)
+set(library_folder lib)
 
 install(TARGETS hostmesh-cli EXPORT hostmeshPluginTargets RUNTIME DESTINATION bin)
 install(TARGETS hostmesh-bootstrap RUNTIME DESTINATION bin)
@@ -28,7 +29,7 @@ file(STRINGS core/hostmesh/plugin/abi.h abi_line REGEX "^#define HOSTMESH_ABI_VE
 string(REGEX REPLACE "[^0-9]*([0-9]+)u.*" "\\1" hostmesh_abi_version "${abi_line}")
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/package/hostmeshConfig.cmake.in
   ${CMAKE_CURRENT_BINARY_DIR}/package/hostmeshConfig.cmake
-  INSTALL_DESTINATION ${package_folder} PATH_VARS include_folder)
+  INSTALL_DESTINATION ${package_folder} PATH_VARS include_folder library_folder)
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/package/hostmeshConfigVersion.cmake
   COMPATIBILITY SameMajorVersion)
 install(FILES
