@@ -142,18 +142,5 @@ TEST(PluginProbe, IsNotForInstalledPlugins) {
   EXPECT_TRUE(probe_plugin(fs::canonical(STOCK_PLUGINS "/libprocess.so"), {.timeout = Duration::zero()}));
 }
 
-TEST(PluginRegistry, TriesARefusedPluginOnce) {
-  PluginRegistry registry({SAMPLE_PLUGINS}, {.timeout = kShort});
-  const auto first = registry.find("at_load_hangs");
-  ASSERT_FALSE(first);
-
-  const auto before = std::chrono::steady_clock::now();
-  const auto second = registry.find("at_load_hangs");
-
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().text(), first.error().text());
-  EXPECT_LT(std::chrono::steady_clock::now() - before, kShort);
-}
-
 }  // namespace
 }  // namespace hostmesh
