@@ -6,15 +6,14 @@ include(CMakePackageConfigHelpers)
 
 set(package_folder lib/cmake/hostmesh)
 set(include_folder include)
+set(library_folder lib)
 
 install(TARGETS hostmesh-cli EXPORT hostmeshPluginTargets RUNTIME DESTINATION bin)
 install(TARGETS hostmesh-bootstrap RUNTIME DESTINATION bin)
 install(TARGETS hostmesh-plugin-probe RUNTIME DESTINATION libexec/hostmesh)
 install(TARGETS hostmesh EXPORT hostmeshClientTargets LIBRARY DESTINATION lib)
 # What a plugin's own test program links. It stands on libhostmesh, which lies beside it, and asks for no headers of it.
-set_target_properties(hostmesh_conformance PROPERTIES EXPORT_NAME conformance)
-target_include_directories(hostmesh_conformance INTERFACE $<INSTALL_INTERFACE:${include_folder}>)
-install(TARGETS hostmesh_conformance EXPORT hostmeshConformanceTargets LIBRARY DESTINATION lib)
+install(TARGETS hostmesh_conformance LIBRARY DESTINATION lib)
 install(TARGETS hostmesh-payload RUNTIME DESTINATION libexec/hostmesh)
 install(FILES conformance/hostmesh/conformance/conformance.hpp conformance/hostmesh/conformance/visibility.hpp
   DESTINATION ${include_folder}/hostmesh/conformance)
@@ -35,7 +34,7 @@ file(STRINGS core/hostmesh/plugin/abi.h abi_line REGEX "^#define HOSTMESH_ABI_VE
 string(REGEX REPLACE "[^0-9]*([0-9]+)u.*" "\\1" hostmesh_abi_version "${abi_line}")
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/package/hostmeshConfig.cmake.in
   ${CMAKE_CURRENT_BINARY_DIR}/package/hostmeshConfig.cmake
-  INSTALL_DESTINATION ${package_folder} PATH_VARS include_folder)
+  INSTALL_DESTINATION ${package_folder} PATH_VARS include_folder library_folder)
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/package/hostmeshConfigVersion.cmake
   COMPATIBILITY SameMajorVersion)
 install(FILES
@@ -45,7 +44,6 @@ install(FILES
   ${CMAKE_CURRENT_LIST_DIR}/HostmeshPlugin.map
   DESTINATION ${package_folder})
 install(EXPORT hostmeshPluginTargets NAMESPACE hostmesh:: DESTINATION ${package_folder})
-install(EXPORT hostmeshConformanceTargets NAMESPACE hostmesh:: DESTINATION ${package_folder})
 install(EXPORT hostmeshClientTargets NAMESPACE hostmesh:: DESTINATION ${package_folder})
 
 # How to begin: the script, and the samples that it copies and docs/writing-an-allocator.md speaks of.

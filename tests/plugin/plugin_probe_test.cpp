@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
                "in its entry point it ended the process that tried it: exited with code 0"},
         Deadly{"at_entry_crashes", kLong, kCrashedEntering},
         // The time is for the whole: a slow machine may not have come that far.
-        Deadly{"at_entry_hangs", 2s, "in its entry point it did not return within 2s"}),
+        Deadly{"at_entry_hangs", 5s, "in its entry point it did not return within 5s"}),
     name_of);
 INSTANTIATE_TEST_SUITE_P(
     AtDescribe, DeadlyPlugin,
@@ -94,7 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
         Deadly{"at_describe_exits", kLong,
                "describing itself it ended the process that tried it: exited with code 0"},
         Deadly{"at_describe_crashes", kLong, kCrashedDescribing},
-        Deadly{"at_describe_hangs", 2s, "describing itself it did not return within 2s"}),
+        Deadly{"at_describe_hangs", 5s, "describing itself it did not return within 5s"}),
     name_of);
 
 TEST(PluginProbe, QuotesTheLastWords) {
@@ -133,26 +133,11 @@ TEST(PluginProbe, CanBeCancelled) {
 TEST(PluginProbe, IsForPluginsThatAreNotLoadedYet) {
   ASSERT_TRUE(Plugin::load(sample("plain_c"), {.timeout = kLong}));
 
-  // There is no time for a process.
-  EXPECT_TRUE(probe_plugin(fs::canonical(sample("plain_c")), {.timeout = Duration::zero()}));
-  EXPECT_FALSE(probe_plugin(fs::canonical(sample("sdk_next")), {.timeout = Duration::zero()}));
-}
-
-TEST(PluginProbe, IsNotForInstalledPlugins) {
-  EXPECT_TRUE(probe_plugin(fs::canonical(STOCK_PLUGINS "/libprocess.so"), {.timeout = Duration::zero()}));
-}
-
-TEST(PluginRegistry, TriesARefusedPluginOnce) {
-  PluginRegistry registry({SAMPLE_PLUGINS}, {.timeout = kShort});
-  const auto first = registry.find("at_load_hangs");
-  ASSERT_FALSE(first);
-
-  const auto before = std::chrono::steady_clock::now();
-  const auto second = registry.find("at_load_hangs");
-
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().text(), first.error().text());
-  EXPECT_LT(std::chrono::steady_clock::now() - before, kShort);
+  const auto cancelled = std::make_shared<Cancel>();
+  cancelled->request();
+  // Whoever tries it out would have to wait, and may not.
+  EXPECT_TRUE(probe_plugin(fs::canonical(sample("plain_c")), {.timeout = kLong, .cancel = cancelled}));
+  EXPECT_FALSE(probe_plugin(fs::canonical(sample("at_load_hangs")), {.timeout = kLong, .cancel = cancelled}));
 }
 
 }  // namespace

@@ -291,6 +291,22 @@ TEST_F(PluginFile, ThatIsRefusedDoesNotLetTheNextFolderHaveIt) {
   EXPECT_NE(plugin.error().text().find("it is empty"), std::string::npos);
 }
 
+TEST_F(PluginFile, IsTriedOnceByARegistry) {
+  // One that hangs when it is loaded must not do so again for each allocator that names it.
+  PluginRegistry registry({folder});
+  write("libprocess.so", "");
+  const auto first = registry.find("process");
+  ASSERT_FALSE(first);
+  fs::remove(folder / "libprocess.so");
+  copy(kProcess);
+
+  const auto second = registry.find("process");
+
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().text(), first.error().text());
+  EXPECT_TRUE(PluginRegistry({folder}).find("process"));
+}
+
 TEST(PluginRegistry, UnderAnotherNameThanItsOwnIsRefused) {
   PluginRegistry registry({SAMPLE_PLUGINS});
 

@@ -392,8 +392,9 @@ class PluginAllocator final : public Allocator {
 }  // namespace
 
 BootstrapCommand BootstrapCommand::stock() {
-  // The library's own comes first: the two speak the same protocol.
-  for (const auto& folder : {installation_folder() / "bin", running_program().parent_path()}) {
+  // Beside the running program, where somebody may have put another; else the one that belongs to this
+  // library.
+  for (const auto& folder : {running_program().parent_path(), installation_folder() / "bin"}) {
     const auto candidate = folder / "hostmesh-bootstrap";
     if (::access(candidate.c_str(), X_OK) == 0) {
       return {.argv = {candidate.string()},

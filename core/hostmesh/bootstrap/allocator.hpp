@@ -19,8 +19,8 @@ struct BootstrapCommand {
   std::vector<std::string> environment{};  // "NAME=value", complete
   std::string working_directory{};         // empty: ours
 
-  // hostmesh-bootstrap of the installation or build tree that this library belongs to, else the one beside
-  // the running program, else the one in PATH; with our environment.
+  // hostmesh-bootstrap beside the running program, else of the installation or build tree that this library
+  // belongs to, else in PATH; with our environment.
   static BootstrapCommand stock();
   // This very program again, with our environment.
   static BootstrapCommand this_program();
