@@ -7,6 +7,7 @@
 // is global to the process.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +34,10 @@ struct Engine {
   std::optional<std::uint64_t> usual_nofile;  // what children get back when we raised our own limit
   // The procs that live inside this process, each until nothing of it runs any more. Reactor thread only.
   std::set<std::shared_ptr<LocalProc>> local_procs;
+  // Those of them that are on their way to their owners, and those that wait for their turn: thousands of
+  // handshakes side by side on one thread would all be late.
+  std::size_t local_dials = 0;
+  std::deque<std::weak_ptr<LocalProc>> waiting_to_dial;
 };
 
 struct Node {
