@@ -175,17 +175,19 @@ void LocalProc::report() {
   if (idle_) forget();
 }
 
-// Later: this may be one of its own calls.
+// Later: this may be one of its own calls. Not kept by what is posted, which the end of the reactor would
+// destroy when it is too late.
 void LocalProc::forget() {
-  auto& all = node_.engine.local_procs;
-  const auto found = all.find(shared_from_this());
-  if (found == all.end()) return;
-  node_.reactor.post([last = *found] {});
-  all.erase(found);
+  Engine& engine = node_.engine;
+  if (engine.local_procs.erase(shared_from_this()) == 0) return;
+  engine.departed.push_back(shared_from_this());
+  if (engine.departed.size() > 1) return;
+  engine.reactor.post([&engine] { const auto gone = std::exchange(engine.departed, {}); });
 }
 
 void LocalProc::drop_all(Engine& engine) {
   std::size_t stuck = 0;
+  engine.departed.clear();
   while (!engine.local_procs.empty()) {
     auto all = std::exchange(engine.local_procs, {});
     for (const auto& proc : all) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "hostmesh/actor/system.hpp"
 #include "hostmesh/base/config.hpp"
@@ -34,7 +35,9 @@ struct Engine {
   std::optional<std::uint64_t> usual_nofile;  // what children get back when we raised our own limit
   // The procs that live inside this process, each until nothing of it runs any more. Reactor thread only.
   std::set<std::shared_ptr<LocalProc>> local_procs;
-  // Those of them that are on their way to their owners, and those that wait for their turn: thousands of
+  // Those that have gone, until none of their calls is under way any more.
+  std::vector<std::shared_ptr<LocalProc>> departed;
+  // Those that are on their way to their owners, and those that wait for their turn: thousands of
   // handshakes side by side on one thread would all be late.
   std::size_t local_dials = 0;
   std::deque<std::weak_ptr<LocalProc>> waiting_to_dial;
