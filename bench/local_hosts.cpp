@@ -22,6 +22,20 @@ class Answerer : public Actor {
   std::uint64_t handle(Context&, const Ask&) { return 42; }
 };
 
+// Wall clock and CPU, in ms.
+class Watch {
+ public:
+  std::string text(const char* name) const {
+    const std::string key(name);
+    return key + "_ms=" + std::to_string(bench::ms_since(start_)) + " " + key +
+           "_cpu_ms=" + std::to_string(bench::cpu_ms(RUSAGE_SELF) - cpu_) + " ";
+  }
+
+ private:
+  const bench::Clock::time_point start_ = bench::Clock::now();
+  const double cpu_ = bench::cpu_ms(RUSAGE_SELF);
+};
+
 double resident_kib() {
   return bench::kib_of("/proc/self/status", "VmRSS");
 }
@@ -34,43 +48,38 @@ void measure(const char* file, const char* name, std::uint64_t count) {
   const auto each = [count, base = resident_kib()] {
     return (resident_kib() - base) / static_cast<double>(count);
   };
-  const double cpu_before = bench::cpu_ms(RUSAGE_SELF);
 
-  auto start = bench::Clock::now();
+  const Watch up;
   HostMesh mesh =
       HostMesh::allocate(runtime, allocator->allocate({.extent = Extent{{"hosts", count}}}), "bench");
-  const double up = bench::ms_since(start);
-  const double up_cpu = bench::cpu_ms(RUSAGE_SELF) - cpu_before;
+  std::string text = up.text("up");
   const double host_kib = each();
 
-  start = bench::Clock::now();
+  const Watch ask;
   Gather<std::vector<std::string>> answers(count);
   for (Rank rank = 0; rank < count; ++rank) {
     runtime.client().call_async(mesh.ref().hosts()[rank].agent(), ListMeshes{},
                                 Deadline::after(std::chrono::seconds(60)), answers.slot(rank));
   }
   value_or_throw(answers.wait("answer"));
-  const double ask = bench::ms_since(start);
+  text += ask.text("ask");
 
-  start = bench::Clock::now();
+  const Watch procs_up;
   ProcMesh procs = mesh.spawn("workers", {});
   auto answerers = procs.spawn<Answerer>("answerer");
-  const double procs_up = bench::ms_since(start);
+  text += procs_up.text("procs_up");
   const double both_kib = each();
 
-  start = bench::Clock::now();
+  const Watch cast;
   for (const auto& [point, answer] : answerers.call(Ask{})) {
     if (answer != 42) throw Error(Cause::kInternal, "a wrong answer at " + point.text());
   }
-  const double cast = bench::ms_since(start);
+  text += cast.text("cast");
 
-  start = bench::Clock::now();
+  const Watch down;
   mesh.shutdown();
-  const double down = bench::ms_since(start);
-  std::printf(
-      "up_ms=%.2f up_cpu_ms=%.2f ask_ms=%.2f procs_up_ms=%.2f cast_ms=%.2f down_ms=%.2f host_kib=%.2f "
-      "proc_kib=%.2f\n",
-      up, up_cpu, ask, procs_up, cast, down, host_kib, both_kib - host_kib);
+  text += down.text("down");
+  std::printf("%shost_kib=%.2f proc_kib=%.2f\n", text.c_str(), host_kib, both_kib - host_kib);
 }
 
 }  // namespace

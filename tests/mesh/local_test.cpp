@@ -81,6 +81,16 @@ TEST_F(Local, HostsAndProcsAreInThisProcessAndCostNoDescriptors) {
   mesh.shutdown();
 }
 
+TEST_F(Local, AThousandHostsAnswerACast) {
+  HostMesh mesh = hosts({{"hosts", 1000}});
+  auto counters = procs(mesh, {}).spawn<Counter>("counter", 3);
+
+  counters.cast(Increment{4});
+
+  for (const auto& [point, value] : counters.call(Read{})) EXPECT_EQ(value, 7) << point.text();
+  mesh.shutdown();
+}
+
 TEST_F(Local, CommandsAreChildrenOfThisProcess) {
   HostMesh mesh = hosts({{"hosts", 2}});
   const auto lines = std::make_shared<Record<std::string>>();

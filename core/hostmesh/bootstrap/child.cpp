@@ -55,9 +55,10 @@ class Child {
       : node_(config, std::move(actors)),
         end_(std::make_shared<ChildEnd>(
             node_, std::move(payload), std::move(owner), make_hooks(node_),
-            ChildEnd::Ends{.in_order = [this](int code) { leave(code, Mode::kOrderly); },
-                           .at_once = [this](int code) { leave(code, Mode::kAtOnce); },
-                           .failed = [](const Error& why) { die(why.text()); }})),
+            ChildEnd::Events{.in_order = [this](int code) { leave(code, Mode::kOrderly); },
+                             .at_once = [this](int code) { leave(code, Mode::kAtOnce); },
+                             .failed = [](const Error& why) { die(why.text()); },
+                             .connected = nullptr})),
         reaper_(node_.reactor, node_.engine.registry),
         lifeline_(io_context_of(node_.reactor), lifeline.release()),
         // HUP: what the kernel sends to a stopped process, with CONT, when its owner is gone.

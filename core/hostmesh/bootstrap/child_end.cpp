@@ -21,12 +21,12 @@ std::string node_name() {
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
 }
 
-ChildEnd::ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Ends ends)
+ChildEnd::ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Events events)
     : node_(node),
       payload_(std::move(payload)),
       owner_(std::move(owner)),
       hooks_(std::move(hooks)),
-      ends_(std::move(ends)) {}
+      events_(std::move(events)) {}
 
 ChildEnd::~ChildEnd() = default;
 
@@ -41,7 +41,7 @@ void ChildEnd::begin() {
   const auto address = listen();
   if (!address) {
     return node_.reactor.post([weak = weak_from_this(), why = failed("cannot listen", address.error())] {
-      if (const auto self = weak.lock()) self->ends_.failed(why);
+      if (const auto self = weak.lock()) self->events_.failed(why);
     });
   }
   addr_ = *address;
@@ -59,7 +59,7 @@ void ChildEnd::begin() {
                node_.config, [this, hello](Result<std::shared_ptr<Connection>> connection) {
                  const auto keep = shared_from_this();
                  const auto done = std::exchange(dial_, nullptr);
-                 if (!connection) return ends_.failed(failed("cannot reach its owner", connection.error()));
+                 if (!connection) return events_.failed(failed("cannot reach its owner", connection.error()));
                  on_connected(hello, *std::move(connection));
                });
 }
@@ -75,9 +75,10 @@ void ChildEnd::on_connected(const Hello& hello, std::shared_ptr<Connection> conn
                                                                  .on_close =
                                                                      [weak](const CloseReason&) {
                                                                        if (const auto self = weak.lock())
-                                                                         self->ends_.at_once(1);
+                                                                         self->events_.at_once(1);
                                                                      }});
   tell(hello);
+  if (events_.connected) events_.connected();
 }
 
 void ChildEnd::on_message(ByteView bytes) {
@@ -88,16 +89,16 @@ void ChildEnd::on_message(ByteView bytes) {
     case MessageType::kHeartbeat:
       return tell(Heartbeat{});
     case MessageType::kStopAndExit:
-      if (const auto stop = unpack<StopAndExit>(bytes)) return ends_.in_order(stop->code);
+      if (const auto stop = unpack<StopAndExit>(bytes)) return events_.in_order(stop->code);
       break;
     case MessageType::kExit:
-      if (const auto stop = unpack<Exit>(bytes)) return ends_.at_once(stop->code);
+      if (const auto stop = unpack<Exit>(bytes)) return events_.at_once(stop->code);
       break;
     default:
       break;
   }
   log::error("its owner sent a message that cannot be read; leaving");
-  ends_.at_once(1);
+  events_.at_once(1);
 }
 
 void ChildEnd::start_proc(const StartProc& start) {
@@ -112,7 +113,7 @@ void ChildEnd::start_proc(const StartProc& start) {
   proc_ = &node_.system.add_proc(start.proc_id);
   const auto agent = hooks_.on_start(node_, *proc_, start);
   if (!agent) {
-    return ends_.failed(failed("its proc " + start.proc_id.text() + " cannot be started", agent.error()));
+    return events_.failed(failed("its proc " + start.proc_id.text() + " cannot be started", agent.error()));
   }
   tell(StartedProc{.proc_id = start.proc_id, .agent = *agent, .addr = addr_});
 }

@@ -17,15 +17,17 @@ namespace hostmesh::bootstrap {
 
 class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
  public:
-  // What the protocol says about the end of the child; may come more than once, and not from inside begin().
-  struct Ends {
+  // What becomes of the child as the protocol has it. Each end may come more than once, and not from inside
+  // begin().
+  struct Events {
     std::function<void(int code)> in_order;  // stop what runs here first
     std::function<void(int code)> at_once;
     std::function<void(const Error&)> failed;  // it cannot become a proc
+    std::function<void()> connected;           // not an end: it has reached its owner. May be empty
   };
 
   // `node` and what `hooks` refer to outlive it.
-  ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Ends ends);
+  ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Events events);
   ~ChildEnd();
   ChildEnd(const ChildEnd&) = delete;
   ChildEnd& operator=(const ChildEnd&) = delete;
@@ -51,7 +53,7 @@ class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
   const Payload payload_;
   const ChannelAddr owner_;
   const ChildHooks hooks_;
-  const Ends ends_;
+  const Events events_;
   ChannelAddr addr_;  // where it listens
   std::unique_ptr<Dial> dial_;
   std::vector<std::unique_ptr<Dial>> peer_dials_;
