@@ -10,8 +10,11 @@
 #include "hostmesh/alloc/alloc.hpp"
 #include "hostmesh/base/cancel.hpp"
 #include "hostmesh/bootstrap/runtime.hpp"
+#include "hostmesh/plugin/description.hpp"
 
 namespace hostmesh {
+
+class Plugin;
 
 // The program that is launched for each rank. It must call bootstrap_if_child() first thing in main.
 struct BootstrapCommand {
@@ -33,5 +36,11 @@ std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std
                                           Runtime& runtime,
                                           BootstrapCommand command = BootstrapCommand::stock(),
                                           std::shared_ptr<Cancel> cancel = {});
+
+// The allocator of a plugin that is loaded already, with options that validate_options() has accepted. The
+// runtime outlives it.
+std::unique_ptr<Allocator> make_allocator(std::shared_ptr<Plugin> plugin, OptionValues options,
+                                          Runtime& runtime,
+                                          BootstrapCommand command = BootstrapCommand::stock());
 
 }  // namespace hostmesh
