@@ -137,6 +137,30 @@ TEST_F(Failure, InAProgramWithOtherChildrenThoseOfAKilledHostAreCollectedAndNoOt
   }
 }
 
+// The news of the host's death, and the stop, meet in every order.
+TEST_F(Failure, AShutdownJustAfterAHostWasKilledWaitsForWhatTheHostLeftBehind) {
+  for (int round = 0; round < 10; ++round) {
+    Runtime shared(test_actors());
+    const auto record = std::make_shared<Record<ProcState>>();
+    HostMesh mesh =
+        HostMesh::allocate(shared, alloc_on(shared, {.extent = {{"hosts", 1}}}), "test",
+                           {.on_state = [record](const ProcState& state) { record->add(state); }});
+    ProcMesh commands = mesh.spawn("commands", {}, {.command = shell("setsid sleep 61 & sleep 60; true")});
+    const Watched command(commands.procs().front().pid);
+
+    ::kill(static_cast<pid_t>(std::get<ProcCreated>(record->items().front()).pid), SIGKILL);
+    if (round % 2 == 0) {
+      EXPECT_TRUE(command.ends());
+    }
+    mesh.shutdown();
+
+    for (const Child& child : children_of_this_process()) {
+      ASSERT_EQ(::waitpid(child.pid, nullptr, WNOHANG), child.pid)
+          << "left alive: " << describe_process(child.pid);
+    }
+  }
+}
+
 TEST_F(Failure, SpawningWhereAHostIsGoneFailsAtOnceAndUndoesTheOthers) {
   HostMesh mesh = hosts({{"hosts", 2}});
   ASSERT_EQ(::kill(static_cast<pid_t>(host_pid(1)), SIGKILL), 0);

@@ -116,7 +116,8 @@ class MeshTest : public ::testing::Test {
                                                "]\n"
                                                "default: process\n"
                                                "allocators:\n  process: {plugin: process}\n"
-                                               "  forks: {plugin: process, options: {start: fork-server}}\n";
+                                               "  forks: {plugin: process, options: {start: fork-server}}\n"
+                                               "  local: {plugin: local}\n";
   }
   ~MeshTest() override { std::filesystem::remove_all(folder_); }
 
@@ -129,7 +130,7 @@ class MeshTest : public ::testing::Test {
     }
   }
 
-  // The allocator for what is allocated from here on: process, which is the default, or forks.
+  // The allocator for what is allocated from here on: process, which is the default, forks or local.
   void use_allocator(std::string name) { allocator_ = std::move(name); }
   // Until the first use of runtime().
   Config& config() { return config_; }

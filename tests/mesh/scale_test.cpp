@@ -55,7 +55,7 @@ TEST_P(Thousand, HostsComeUpAnswerAndGoDownWithoutGrowth) {
   EXPECT_LT(resident_kB(), memory_kB + kMostGrowth_kB);
 }
 
-INSTANTIATE_TEST_SUITE_P(Started, Thousand, ::testing::Values("process", "forks"),
+INSTANTIATE_TEST_SUITE_P(Started, Thousand, ::testing::Values("process", "forks", "local"),
                          [](const auto& how) { return std::string(how.param); });
 
 }  // namespace

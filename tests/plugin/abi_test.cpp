@@ -1,5 +1,5 @@
-// The layout of version 1, for ever: plugins that were built against it are out there. A field that is added
-// goes to the end, changes a size here, and makes the old size the least that the host accepts.
+// The layout of versions 1 and 2, for ever: plugins that were built against it are out there. A field that is
+// added goes to the end, changes a size here, and makes the old size the least that the host accepts.
 #include "hostmesh/plugin/abi.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ TEST(Abi, StructsKeepTheirSizes) {
   EXPECT_EQ(sizeof(hostmesh_launch), 96U);
   EXPECT_EQ(sizeof(hostmesh_exit), 16U);
   EXPECT_EQ(sizeof(hostmesh_command), 96U);
-  EXPECT_EQ(sizeof(hostmesh_host_table), 104U);
+  EXPECT_EQ(sizeof(hostmesh_host_table), 112U);
   EXPECT_EQ(sizeof(hostmesh_plugin_table), 72U);
 }
 
@@ -29,6 +29,7 @@ TEST(Abi, FieldsKeepTheirPlaces) {
   EXPECT_EQ(offsetof(hostmesh_host_table, failed), 56U);
   EXPECT_EQ(offsetof(hostmesh_host_table, spawn_local), 64U);
   EXPECT_EQ(offsetof(hostmesh_host_table, resume_output_local), 96U);
+  EXPECT_EQ(offsetof(hostmesh_host_table, run_local_proc), 104U);
   EXPECT_EQ(offsetof(hostmesh_plugin_table, abi_version), 4U);
   EXPECT_EQ(offsetof(hostmesh_plugin_table, describe), 8U);
   EXPECT_EQ(offsetof(hostmesh_plugin_table, launch), 24U);

@@ -52,7 +52,8 @@ class LaunchBench {
     }
     std::string failure;
     on_reactor([&] {
-      auto made = plugin.create(reactor, *launch_thread, options, events(), {.node = "here"});
+      auto made = plugin.create(reactor, *launch_thread, options, events(),
+                                {.commands = {.node = "here"}, .local_procs = local_procs});
       if (made) {
         launcher = std::move(*made);
       } else {
@@ -123,6 +124,7 @@ class LaunchBench {
   Reactor reactor;
   std::unique_ptr<LaunchThread> launch_thread = std::make_unique<LaunchThread>();
   std::unique_ptr<ChildLauncher> launcher;
+  MakeChildLauncher local_procs;                // for open()
   std::function<void(LaunchId)> when_launched;  // on the reactor
   std::function<void(LaunchId)> when_ended;
 

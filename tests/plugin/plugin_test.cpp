@@ -68,7 +68,7 @@ TEST(Plugin, SaysWhatItIs) {
   const PluginDescription& description = (*plugin)->description();
   EXPECT_EQ(description.name, "process");
   EXPECT_EQ(description.version, "1.0.0");
-  EXPECT_EQ(description.abi_version, 1U);
+  EXPECT_EQ(description.abi_version, 2U);
   EXPECT_EQ(description.file, fs::canonical(kProcess));
   ASSERT_EQ(description.options.size(), 1U);
   EXPECT_EQ(description.options[0].key, "start");
@@ -201,15 +201,15 @@ TEST(Plugin, WithoutAnEntryPointIsRefused) {
 }
 
 TEST(Plugin, OfAnotherAbiIsRefusedNamingBothSides) {
-  EXPECT_NE(
-      error_of(sample("future_abi")).find("it speaks ABI version 99; hostmesh 0.1.0 speaks ABI version 1"),
-      std::string::npos)
+  EXPECT_NE(error_of(sample("future_abi"))
+                .find("it speaks ABI version 99; hostmesh 0.1.0 speaks ABI versions 1 to 2"),
+            std::string::npos)
       << error_of(sample("future_abi"));
 }
 
 TEST(Plugin, ThatDeclinesIsRefusedInItsOwnWords) {
   EXPECT_NE(error_of(sample("declines"))
-                .find("it declined: the moon is not full; hostmesh 0.1.0 speaks ABI version 1"),
+                .find("it declined: the moon is not full; hostmesh 0.1.0 speaks ABI versions 1 to 2"),
             std::string::npos)
       << error_of(sample("declines"));
 }

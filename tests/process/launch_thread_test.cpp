@@ -85,5 +85,41 @@ TEST_F(Launching, WhatIsQueuedAtTheEndIsAnsweredWithCancelled) {
   for (const Cause cause : causes) EXPECT_EQ(cause, Cause::kCancelled);
 }
 
+TEST_F(Launching, NothingIsStartedOnceItIsClosedAndTheSpawnUnderWayIsAwaited) {
+  LaunchThread launcher;
+  std::promise<void> first_runs;
+  std::promise<void> go_on;
+  std::atomic<bool> first_ended = false;
+  launcher.launch(shell("true"), [&](const Result<SpawnedProcess>&) {
+    first_runs.set_value();
+    go_on.get_future().wait();
+    first_ended = true;
+  });
+  first_runs.get_future().wait();
+  std::vector<Cause> causes;
+  const auto note = [&](const Result<SpawnedProcess>& child) {
+    ASSERT_FALSE(child.has_value());
+    causes.push_back(child.error().cause());
+  };
+  launcher.launch(shell("true"), note);
+
+  std::promise<bool> closed;
+  launcher.close([&] { closed.set_value(first_ended); });
+  launcher.launch(shell("true"), note);
+
+  EXPECT_EQ(causes, std::vector<Cause>(2, Cause::kCancelled));
+  auto ended = closed.get_future();
+  EXPECT_EQ(ended.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  go_on.set_value();
+  EXPECT_TRUE(ended.get());
+}
+
+TEST_F(Launching, ClosingAnIdleThreadIsDoneAtOnce) {
+  LaunchThread launcher;
+  bool closed = false;
+  launcher.close([&] { closed = true; });
+  EXPECT_TRUE(closed);
+}
+
 }  // namespace
 }  // namespace hostmesh::test

@@ -1,5 +1,7 @@
 // Children that do not keep to the protocol: each ends for a reason of its own, within its deadline, and is
 // seen to.
+#include "hostmesh/bootstrap/node.hpp"
+#include "hostmesh/channel/dial.hpp"
 #include "hostmesh/hostmesh.hpp"
 #include "system/fixture.hpp"
 
@@ -130,6 +132,39 @@ TEST_F(BadChild, StopEndsThoseThatHangAndThoseThatIgnoreIt) {
 
     EXPECT_TRUE(stopped) << mode << ": " << stopped.error().text();
   }
+}
+
+TEST_F(BadChild, AStopThatIsNotGivenTimeNamesTheRanksThatLive) {
+  Runtime runtime = make_runtime();
+  const auto alloc = allocate(runtime, "ignores_term", 3);
+  (void)alloc->next(Deadline::after(kHang));
+
+  const auto stopped = alloc->stop_and_wait(Deadline::after(Duration::zero()));
+
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().cause(), Cause::kTimeout);
+  expect_words(stopped.error().text(), {"3 of 3 ranks had not ended", "rank 0-2", "phase stop"});
+}
+
+TEST_F(BadChild, WhoWasTurnedAwayIsInTheErrorOfAMeshThatIsNotReady) {
+  config_.set(ConfigLayer::kTestOverride, attribute::kHelloTimeout, 10min);
+  Runtime runtime = make_runtime();
+  auto alloc = allocate(runtime, "hangs");
+  std::unique_ptr<Dial> stranger;
+  runtime.run_on_reactor([&] {
+    stranger = dial(runtime.reactor(), *runtime.node().gate.address(Transport::kUnix),
+                    {.claim = {.role = Role::kChild, .allocation = "another"},
+                     .key = Secret::random(),
+                     .deadline = Deadline::after(kHang)},
+                    config_, [](const auto&) {});
+  });
+  try {
+    HostMesh::allocate(runtime, std::move(alloc), "mesh", {.within = 2s});
+    FAIL() << "it came up";
+  } catch (const Error& error) {
+    expect_words(error.text(), {"1 of 1 hosts were not ready", "turned away here: ", "'another'"});
+  }
+  runtime.run_on_reactor([&] { stranger.reset(); });
 }
 
 TEST_F(BadChild, AHostThatIsNoneIsNamedWithItsEvidence) {

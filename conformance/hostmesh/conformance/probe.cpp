@@ -34,8 +34,9 @@ Probe::Probe(Stage& stage)
   engine_->thread = std::thread([engine = engine_] { engine->reactor.run(); });
   auto failure = std::make_shared<std::optional<Error>>();
   on_reactor("create", [this, &subject, failure] {
-    auto made = subject.plugin->create(engine_->reactor, *engine_->launch_thread, subject.options,
-                                       record_->events(), {.registry = stage_.registry()}, record_);
+    auto made =
+        subject.plugin->create(engine_->reactor, *engine_->launch_thread, subject.options, record_->events(),
+                               {.commands = {.registry = stage_.registry()}, .observer = record_});
     if (made) {
       engine_->launcher = *std::move(made);
     } else {

@@ -40,7 +40,7 @@ Result<ActorId> Proc::spawn_by_type(std::string_view type_name, std::string name
                                     SpawnOptions options) {
   const auto system = core_->system.lock();
   if (!system) return Error(Cause::kCancelled, "proc " + core_->id.text() + " has ended");
-  auto actor = system->table.make(type_name, params);
+  auto actor = system->table->make(type_name, params);
   if (!actor) return actor.error().with_host(core_->id.text()).with_phase("spawn");
   return core_->spawn(std::move(name), *std::move(actor), std::move(options));
 }

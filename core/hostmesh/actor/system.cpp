@@ -9,11 +9,26 @@ namespace hostmesh {
 
 namespace detail {
 
+namespace {
+
+std::uint8_t ttl_of(const Config& config) {
+  return static_cast<std::uint8_t>(std::min<std::uint64_t>(config.get(attribute::kMessageTtl), 255));
+}
+
+}  // namespace
+
 SystemCore::SystemCore(Reactor& on, const Config& config, ActorTable actors)
     : reactor(on),
-      ttl(static_cast<std::uint8_t>(std::min<std::uint64_t>(config.get(attribute::kMessageTtl), 255))),
-      table(std::move(actors)),
+      ttl(ttl_of(config)),
+      table(std::make_shared<const ActorTable>(std::move(actors))),
       workers(config.get(attribute::kWorkerThreads)),
+      router(*this) {}
+
+SystemCore::SystemCore(Reactor& on, const Config& config, const SystemCore& home)
+    : reactor(on),
+      ttl(ttl_of(config)),
+      table(home.table),
+      workers(WorkerPool::Borrow{home.workers}),
       router(*this) {}
 
 SystemCore::~SystemCore() = default;
@@ -89,16 +104,25 @@ void SystemCore::close() {
   }
   errands.clear();
   router.impl().shut_down(ended);
-  decltype(procs) dropped;
   {
     const std::lock_guard lock(procs_mutex);
-    dropped.swap(procs);
+    closed_procs_.swap(procs);
   }
-  for (const auto& [id, proc] : dropped) proc->core()->close();  // wakes whoever waits at a port of a client
+  // Wakes whoever waits at a port of a client.
+  for (const auto& [id, proc] : closed_procs_) proc->core()->close();
   workers.stop();
-  for (const auto& [id, proc] : dropped) {
+  for (const auto& [id, proc] : closed_procs_) {
+    for (const auto& cell : proc->core()->cells()) {
+      if (cell->where == Where::kReactor) cell->shut_down();
+    }
+  }
+}
+
+void SystemCore::drop_procs() {
+  for (const auto& [id, proc] : closed_procs_) {
     for (const auto& cell : proc->core()->cells()) cell->shut_down();
   }
+  closed_procs_.clear();
 }
 
 std::shared_ptr<ProcCore> SystemCore::find_proc(const ProcId& id) const {
@@ -123,7 +147,15 @@ void SystemCore::report_undeliverable(const ActorId& sender, const PortId& dest,
 ActorSystem::ActorSystem(Reactor& reactor, const Config& config, ActorTable table)
     : core_(std::make_shared<detail::SystemCore>(reactor, config, std::move(table))) {}
 
+ActorSystem::ActorSystem(Reactor& reactor, const Config& config, const ActorSystem& home)
+    : core_(std::make_shared<detail::SystemCore>(reactor, config, *home.core_)) {}
+
 ActorSystem::~ActorSystem() {
+  core_->close();
+  core_->drop_procs();
+}
+
+void ActorSystem::close() {
   core_->close();
 }
 
@@ -137,7 +169,7 @@ WorkerPool& ActorSystem::workers() {
   return core_->workers;
 }
 const ActorTable& ActorSystem::table() const {
-  return core_->table;
+  return *core_->table;
 }
 
 Proc& ActorSystem::add_proc(ProcId id) {

@@ -23,7 +23,10 @@ class ActorSystem {
  public:
   // The reactor must outlive it; `config` is read now. No thread is started.
   ActorSystem(Reactor& reactor, const Config& config, ActorTable table);
-  // Whatever still runs is dropped: calls under way end with kCancelled, blocked receivers too.
+  // In the process of `home`: with its table, and on its worker threads.
+  ActorSystem(Reactor& reactor, const Config& config, const ActorSystem& home);
+  // Whatever still runs is dropped: calls under way end with kCancelled, blocked receivers too. On borrowed
+  // worker threads nothing may run any more; see close().
   ~ActorSystem();
   ActorSystem(const ActorSystem&) = delete;
   ActorSystem& operator=(const ActorSystem&) = delete;
@@ -40,6 +43,10 @@ class ActorSystem {
   // Any thread. Stops all its actors, then forgets it; `done` runs on the reactor, with an error naming who
   // had not stopped by the deadline. The Proc is gone when `done` runs.
   void remove_proc(const ProcId& id, Deadline deadline, std::function<void(Result<>)> done);
+
+  // Ends everything but what user actors are doing at this moment, which is waited for only on threads of our
+  // own: calls under way end with kCancelled, blocked receivers too, and nothing new begins. Idempotent.
+  void close();
 
   struct Impl;
 

@@ -8,14 +8,27 @@
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "hostmesh/base/log.hpp"
 
 namespace hostmesh {
 
-struct WorkerPool::Impl {
-  explicit Impl(std::size_t most) : limit(std::max<std::size_t>(1, most)) {}
+struct WorkerPool::Threads : std::enable_shared_from_this<WorkerPool::Threads> {
+  explicit Threads(std::size_t most) : limit(std::max<std::size_t>(1, most)) {}
+
+  void submit(std::function<void()> work) {
+    const std::lock_guard lock(mutex);
+    if (closing) return;
+    queue.push_back(std::move(work));
+    if (idle < queue.size() && threads.size() < limit) {
+      ++alive;
+      threads.emplace_back([this, keep = shared_from_this()] { run(); });
+      ::pthread_setname_np(threads.back().native_handle(), "hostmesh-worker");
+    }
+    wake.notify_one();
+  }
 
   void run() {
     std::unique_lock lock(mutex);
@@ -46,21 +59,53 @@ struct WorkerPool::Impl {
   bool closing = false;
 };
 
-WorkerPool::WorkerPool(std::size_t threads) : impl_(std::make_shared<Impl>(threads)) {}
+// One borrower: what it has under way on the threads of somebody else.
+struct WorkerPool::Borrowed {
+  bool begin() {
+    const std::lock_guard lock(mutex);
+    if (closed) return false;
+    ++running;
+    return true;
+  }
+  void end() {
+    std::function<void()> idle;
+    {
+      const std::lock_guard lock(mutex);
+      if (--running == 0 && closed) idle = std::exchange(when_idle, nullptr);
+    }
+    if (idle) idle();
+  }
+
+  std::mutex mutex;
+  std::size_t running = 0;
+  bool closed = false;
+  std::function<void()> when_idle;
+};
+
+WorkerPool::WorkerPool(std::size_t threads) : threads_(std::make_shared<Threads>(threads)) {}
+
+WorkerPool::WorkerPool(Borrow from)
+    : threads_(from.lender.threads_), borrowed_(std::make_shared<Borrowed>()) {}
 
 WorkerPool::~WorkerPool() {
   stop();
 }
 
 void WorkerPool::stop() {
+  if (borrowed_) {
+    const std::lock_guard lock(borrowed_->mutex);
+    borrowed_->closed = true;
+    return;
+  }
   std::deque<std::function<void()>> dropped;
-  std::unique_lock lock(impl_->mutex);
-  impl_->closing = true;
-  dropped.swap(impl_->queue);
-  impl_->wake.notify_all();
-  const bool all = impl_->ended.wait_for(lock, std::chrono::seconds(1), [this] { return impl_->alive == 0; });
-  std::vector<std::thread> threads = std::move(impl_->threads);
-  const std::size_t stuck = impl_->alive;
+  std::unique_lock lock(threads_->mutex);
+  threads_->closing = true;
+  dropped.swap(threads_->queue);
+  threads_->wake.notify_all();
+  const bool all =
+      threads_->ended.wait_for(lock, std::chrono::seconds(1), [this] { return threads_->alive == 0; });
+  std::vector<std::thread> threads = std::move(threads_->threads);
+  const std::size_t stuck = threads_->alive;
   lock.unlock();
   if (!all)
     log::warning("worker threads are stuck in actors and left behind " +
@@ -74,25 +119,33 @@ void WorkerPool::stop() {
   }
 }
 
-void WorkerPool::submit(std::function<void()> work) {
-  const std::lock_guard lock(impl_->mutex);
-  if (impl_->closing) return;
-  impl_->queue.push_back(std::move(work));
-  if (impl_->idle < impl_->queue.size() && impl_->threads.size() < impl_->limit) {
-    ++impl_->alive;
-    impl_->threads.emplace_back([impl = impl_] { impl->run(); });
-    ::pthread_setname_np(impl_->threads.back().native_handle(), "hostmesh-worker");
+void WorkerPool::when_idle(std::function<void()> idle) {
+  if (borrowed_) {
+    const std::lock_guard lock(borrowed_->mutex);
+    if (borrowed_->running > 0) {
+      borrowed_->when_idle = std::move(idle);
+      return;
+    }
   }
-  impl_->wake.notify_one();
+  if (idle) idle();
+}
+
+void WorkerPool::submit(std::function<void()> work) {
+  if (!borrowed_) return threads_->submit(std::move(work));
+  threads_->submit([borrowed = borrowed_, work = std::move(work)] {
+    if (!borrowed->begin()) return;
+    work();
+    borrowed->end();
+  });
 }
 
 std::size_t WorkerPool::limit() const {
-  return impl_->limit;
+  return threads_->limit;
 }
 
 std::size_t WorkerPool::started() const {
-  const std::lock_guard lock(impl_->mutex);
-  return impl_->threads.size();
+  const std::lock_guard lock(threads_->mutex);
+  return threads_->threads.size();
 }
 
 }  // namespace hostmesh

@@ -37,6 +37,7 @@ struct AllocSpec {
   std::map<std::string, std::string> constraints;  // free-form labels for the allocator
   // Set: each proc is `address,name`. Unset: `alloc[rank]`, from the allocation's uuid.
   std::optional<std::string> proc_name;
+  // How the procs are reached. An allocator whose procs live inside this process always uses kLocal.
   Transport transport = Transport::kUnix;
   std::optional<ChildTiming> timing;  // unset: from the configuration
   RespawnPolicy respawn;

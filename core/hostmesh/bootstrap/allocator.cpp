@@ -7,11 +7,13 @@
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/bootstrap/in_process_launcher.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
 #include "hostmesh/bootstrap/node.hpp"
 #include "hostmesh/plugin/plugin.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
 #include "hostmesh/process/spawn.hpp"
+#include "hostmesh/shape/ranks_text.hpp"
 
 namespace hostmesh {
 
@@ -57,13 +59,17 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     auto children = Children::make(
         node_.reactor,
         [&](ChildLauncher::Events events) {
-          return plugin.create(
-              node_.reactor, node_.launch_thread, options, std::move(events),
-              // TERM, not KILL: a child cleans up what is below it when its owner dies.
-              {.parent_death_signal =
-                   node_.config.get(attribute::kPdeathsig) ? std::optional(SIGTERM) : std::nullopt,
-               .descriptor_limit = node_.usual_nofile,
-               .registry = node_.registry});
+          return plugin.create(node_.reactor, node_.engine.launch_thread, options, std::move(events),
+                               // TERM, not KILL: a child cleans up what is below it when its owner dies.
+                               {.commands = {.parent_death_signal = node_.config.get(attribute::kPdeathsig)
+                                                                        ? std::optional(SIGTERM)
+                                                                        : std::nullopt,
+                                             .descriptor_limit = node_.engine.usual_nofile,
+                                             .registry = node_.engine.registry},
+                                .local_procs = [this](ChildLauncher::Events of_procs) {
+                                  return std::make_unique<bootstrap::InProcessLauncher>(node_,
+                                                                                        std::move(of_procs));
+                                }});
         },
         node_.config.get(attribute::kLaunchConcurrency),
         {.on_created = [this](ChildId rank, const ChildCreated& event) { on_created(rank, event); },
@@ -116,6 +122,16 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
       if (observer) observer(**state);
     }
     observer_ = std::move(observer);
+  }
+
+  // Reactor thread. The ranks that have not ended.
+  std::vector<Rank> alive() const {
+    std::vector<Rank> ranks;
+    for (Rank rank = 0; children_ && rank < spec_.extent.num_ranks(); ++rank) {
+      const auto phase = children_->phase(rank);
+      if (phase && *phase != ChildPhase::kStopped) ranks.push_back(rank);
+    }
+    return ranks;
   }
 
   // Any thread.
@@ -198,10 +214,11 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
 
   void on_stopped(ChildId rank, const StopReason& reason, Children::Events::More) {
     publish(ProcStopped{.create_key = created_[rank].create_key, .rank = rank, .reason = reason});
-    // One that exits by itself has cleaned up; one that was killed leaves what it had started to us.
-    if (reason.signal != 0) {
+    // One that exits by itself has cleaned up; one that was killed leaves what it had started to us. Procs
+    // inside this process clean up in any case.
+    if (reason.signal != 0 && spec_.transport != Transport::kLocal) {
       ++sweeps_;
-      node_.orphans.sweep(uuid_, [weak = weak_from_this()] {
+      node_.engine.orphans.sweep(uuid_, [weak = weak_from_this()] {
         const auto self = weak.lock();
         if (!self) return;
         --self->sweeps_;
@@ -222,11 +239,14 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     stop();
   }
 
+  bool has_ended() const { return children_ && children_->alive() == 0 && sweeps_ == 0; }
+
   void finish_if_ended() {
-    if (!children_ || children_->alive() > 0 || sweeps_ > 0) return;
-    // Not from inside a call of children_, and after the events that it has still to deliver.
+    if (!has_ended()) return;
+    // Not from inside a call of children_, and after the events that it has still to deliver, which may make
+    // a sweep necessary.
     node_.reactor.post([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->finish();
+      if (const auto self = weak.lock(); self && self->has_ended()) self->finish();
     });
   }
 
@@ -300,7 +320,7 @@ class PluginAlloc final : public Alloc {
     stop();
     for (;;) {
       const auto state = next(deadline);
-      if (!state) return state.error().with_phase("stop");
+      if (!state) return still_alive(state.error());
       if (!*state) return {};
     }
   }
@@ -318,6 +338,17 @@ class PluginAlloc final : public Alloc {
   }
 
  private:
+  Error still_alive(const Error& why) {
+    std::vector<Rank> ranks;
+    runtime_.run_on_reactor([&] { ranks = allocation_->alive(); });
+    ErrorInfo info = why.with_phase("stop").info();
+    if (ranks.empty()) return Error(std::move(info));
+    info.rank = ranks.front();
+    info.message = std::to_string(ranks.size()) + " of " + std::to_string(extent().num_ranks()) +
+                   " ranks had not ended: rank " + ranks_text(ranks);
+    return Error(std::move(info));
+  }
+
   Runtime& runtime_;
   const std::shared_ptr<Allocation> allocation_;
   const bool is_local_;
@@ -334,7 +365,9 @@ class PluginAllocator final : public Allocator {
 
   std::unique_ptr<Alloc> allocate(AllocSpec spec) override {
     value_or_throw(validate(spec));
-    if (spec.transport == Transport::kLocal && !plugin_->description().can(Capability::kLocalProcs)) {
+    if (plugin_->description().can(Capability::kLocalProcs)) {
+      spec.transport = Transport::kLocal;  // nobody else is to be reached, and it costs no descriptors
+    } else if (spec.transport == Transport::kLocal) {
       throw Error(Cause::kInvalidArgument,
                   "the transport 'local' reaches procs of one process only, and allocator '" +
                       plugin_->description().name + "' starts processes");

@@ -14,7 +14,7 @@
 #include "hostmesh/base/detail/reactor_impl.hpp"
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/base/log.hpp"
-#include "hostmesh/channel/dial.hpp"
+#include "hostmesh/bootstrap/child_end.hpp"
 #include "hostmesh/process/adopted_reaper.hpp"
 #include "hostmesh/process/descendants.hpp"
 #include "hostmesh/process/rlimit.hpp"
@@ -47,26 +47,32 @@ UniqueFd take_lifeline() {
   return lifeline;
 }
 
+// What makes the child a process: its lifeline on stdin, signals, the sweep of all below it, and its exit.
 class Child {
  public:
   Child(Payload payload, UniqueFd lifeline, ChannelAddr owner, const Config& config, ActorTable actors,
         const std::function<ChildHooks(Node&)>& make_hooks)
-      : payload_(std::move(payload)),
-        owner_(std::move(owner)),
-        node_(config, std::move(actors)),
-        hooks_(make_hooks(node_)),
-        reaper_(node_.reactor, node_.registry),
+      : node_(config, std::move(actors)),
+        end_(std::make_shared<ChildEnd>(
+            node_, std::move(payload), std::move(owner), make_hooks(node_),
+            ChildEnd::Ends{.in_order = [this](int code) { leave(code, Mode::kOrderly); },
+                           .at_once = [this](int code) { leave(code, Mode::kAtOnce); },
+                           .failed = [](const Error& why) { die(why.text()); }})),
+        reaper_(node_.reactor, node_.engine.registry),
         lifeline_(io_context_of(node_.reactor), lifeline.release()),
         // HUP: what the kernel sends to a stopped process, with CONT, when its owner is gone.
         signals_(io_context_of(node_.reactor), SIGTERM, SIGINT, SIGHUP),
-        give_up_(node_.reactor) {}
+        give_up_(node_.reactor) {
+    const char* const mark = std::getenv(kEnvAllocation);
+    if (mark != nullptr) node_.mark = mark;
+  }
 
   [[noreturn]] void run() {
     watch_lifeline();
     signals_.async_wait([this](const boost::system::error_code& failure, int number) {
       if (!failure) leave(128 + number, Mode::kAtOnce);
     });
-    node_.reactor.post([this] { say_hello(); });
+    node_.reactor.post([this] { end_->begin(); });
     node_.reactor.run();
     ::_exit(1);  // leave() ends the process before
   }
@@ -82,151 +88,61 @@ class Child {
                               });
   }
 
-  void say_hello() {
-    Hello hello{.pid = ::getpid(), .node = node_name()};
-    if (payload_.listen_on) {
-      const auto transport = parse_transport(*payload_.listen_on);
-      if (!transport) die("cannot listen: " + transport.error().text());
-      const auto address = node_.gate.address(*transport);
-      if (!address) die("cannot listen: " + address.error().text());
-      hello.addr = *address;
-    }
-    const PeerClaim claim{.role = Role::kChild,
-                          .allocation = payload_.allocation,
-                          .rank = payload_.rank,
-                          .incarnation = payload_.incarnation,
-                          .process = hello.addr.text()};
-    dial_ = dial(node_.reactor, owner_,
-                 {.claim = claim,
-                  .key = payload_.key,
-                  .deadline = Deadline::after(node_.config.get(attribute::kHelloTimeout)),
-                  .expected_server_identity = payload_.owner_identity},
-                 node_.config, [this, hello](Result<std::shared_ptr<Connection>> connection) {
-                   if (!connection) die("cannot reach its owner: " + connection.error().text());
-                   link_ = node_.system.router().add_link(
-                       *std::move(connection),
-                       {.name = "its owner at " + owner_.text(),
-                        .on_side_message = [this](ByteView bytes) { on_message(bytes); },
-                        .on_close = [this](const CloseReason&) { leave(1, Mode::kAtOnce); }});
-                   tell(hello);
-                 });
-  }
-
-  static std::string node_name() {
-    char name[256] = {};
-    return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
-  }
-
-  template <class M>
-  void tell(const M& message) {
-    link_->send_side(pack(message), SendClass::kControl);
-  }
-
-  void on_message(ByteView bytes) {
-    switch (type_of(bytes)) {
-      case MessageType::kStartProc:
-        if (const auto start = unpack<StartProc>(bytes)) return start_proc(*start);
-        break;
-      case MessageType::kHeartbeat:
-        return tell(Heartbeat{});
-      case MessageType::kStopAndExit:
-        if (const auto stop = unpack<StopAndExit>(bytes)) return leave(stop->code, Mode::kOrderly);
-        break;
-      case MessageType::kExit:
-        if (const auto stop = unpack<Exit>(bytes)) return leave(stop->code, Mode::kAtOnce);
-        break;
-      default:
-        break;
-    }
-    log::error("its owner sent a message that cannot be read; leaving");
-    leave(1, Mode::kAtOnce);
-  }
-
-  void start_proc(const StartProc& start) {
-    if (proc_ != nullptr) return;
-    Router& router = node_.system.router();
-    router.set_default(link_);
-    router.bind_address(start.owner_addr, link_);
-    if (!start.peer_secret.empty()) {
-      node_.gate.admit_peers(payload_.allocation, start.peer_secret);
-      dial_peers_with(start.peer_secret);
-    }
-    proc_ = &node_.system.add_proc(start.proc_id);
-    const auto agent = hooks_.on_start(node_, *proc_, start);
-    if (!agent) die("its proc " + start.proc_id.text() + " cannot be started: " + agent.error().text());
-    ChannelAddr addr;
-    if (payload_.listen_on) addr = *node_.gate.address(*parse_transport(*payload_.listen_on));
-    tell(StartedProc{.proc_id = start.proc_id, .agent = *agent, .addr = addr});
-  }
-
-  // Other members of the allocation are dialled when first written to.
-  void dial_peers_with(const Secret& secret) {
-    node_.system.router().set_dialer([this, secret](const ChannelAddr& address,
-                                                    std::function<void(Result<std::shared_ptr<Link>>)> done) {
-      PeerClaim claim{.role = Role::kPeer,
-                      .allocation = payload_.allocation,
-                      .rank = payload_.rank,
-                      .incarnation = payload_.incarnation};
-      if (payload_.listen_on) {
-        claim.process = node_.gate.address(*parse_transport(*payload_.listen_on))->text();
-      }
-      auto& slot = peer_dials_.emplace_back();
-      slot = dial(node_.reactor, address,
-                  {.claim = claim,
-                   .key = key_for(secret, claim),
-                   .deadline = Deadline::after(node_.config.get(attribute::kMessageDeliveryTimeout))},
-                  node_.config,
-                  [this, address, done = std::move(done)](Result<std::shared_ptr<Connection>> connection) {
-                    if (!connection) return done(connection.error());
-                    done(node_.system.router().add_link(*std::move(connection), {.name = address.text()}));
-                  });
-    });
-  }
-
   // The one way out. Orderly: what runs here is stopped first; a second call makes it short. Either way
   // everything below this process is killed before it ends, and what was said is flushed.
   void leave(int code, Mode mode) {
     if (mode == Mode::kOrderly) {
       if (std::exchange(leaving_, true)) return;
       exit_code_ = code;
-      hooks_.on_stop([this] { sweep(); });
+      end_->stop([this] { end_descendants(); });
       return;
     }
     if (!std::exchange(leaving_, true)) exit_code_ = code;
+    end_descendants();
+  }
+
+  // A spawn that is under way now may end behind the first sweep's back; the one that begins after the last
+  // spawn counts.
+  void end_descendants() {
+    if (std::exchange(ending_, true)) return;
+    node_.engine.launch_thread.close([this] {
+      node_.reactor.post([this] {
+        launches_ended_ = true;
+        if (!sweep_) sweep();
+      });
+    });
     sweep();
   }
 
   void sweep() {
-    if (sweep_) return;
     sweep_ = std::make_unique<Sweep>(
-        node_.reactor, node_.registry, [](pid_t) { return true; }, Deadline::after(kSweepTimeout),
-        [this](const std::vector<pid_t>& survivors) {
+        node_.reactor, node_.engine.registry, [](pid_t) { return true; }, Deadline::after(kSweepTimeout),
+        [this, last = launches_ended_](const std::vector<pid_t>& survivors) {
           for (const pid_t pid : survivors) log::error("could not be killed pid=" + std::to_string(pid));
-          flush_and_exit();
+          if (last) return flush_and_exit();
+          // Not from inside the sweep's own call.
+          node_.reactor.post([this, ended = std::shared_ptr<Sweep>(std::move(sweep_))] {
+            if (launches_ended_) sweep();
+          });
         });
   }
 
   void flush_and_exit() {
     std::fflush(nullptr);
-    if (!link_) ::_exit(exit_code_);
     give_up_.after(kFlushTimeout, [this] { ::_exit(exit_code_); });
-    link_->connection()->flush([this] { ::_exit(exit_code_); });
+    end_->flush([this] { ::_exit(exit_code_); });
   }
 
-  const Payload payload_;
-  const ChannelAddr owner_;
   Node node_;
-  ChildHooks hooks_;
+  const std::shared_ptr<ChildEnd> end_;
   AdoptedReaper reaper_;
   boost::asio::posix::stream_descriptor lifeline_;
   std::array<char, 64> lifeline_byte_{};
   boost::asio::signal_set signals_;
   Timer give_up_;
-  std::unique_ptr<Dial> dial_;
-  std::vector<std::unique_ptr<Dial>> peer_dials_;
-  std::shared_ptr<Link> link_;
-  Proc* proc_ = nullptr;
   bool leaving_ = false;
+  bool ending_ = false;
+  bool launches_ended_ = false;
   int exit_code_ = 1;
   std::unique_ptr<Sweep> sweep_;
 };

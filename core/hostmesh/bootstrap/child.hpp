@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "hostmesh/bootstrap/node.hpp"
 
@@ -18,6 +19,14 @@ struct ChildHooks {
   // Stop what runs here, then call `done`; the child exits afterwards. On the reactor.
   std::function<void(std::function<void()> done)> on_stop;
 };
+
+// What every proc of this library grows into: its agent, and a host when the trampoline says so. Defined by
+// the room above, mesh/child_main.cpp, which alone knows them; declared here, because procs inside this
+// process are begun here, wherever the program asks for them.
+ChildHooks hooks_of_proc(Node& node);
+
+// What this machine calls itself.
+std::string node_name();
 
 // Runs the child on the calling thread and exits the process when the owner says so, when its lifeline or
 // connection ends, or on SIGTERM; whatever runs below it is killed first. What goes wrong before that is said

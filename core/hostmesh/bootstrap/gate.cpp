@@ -254,4 +254,11 @@ std::uint64_t Gate::refused() const {
   return total;
 }
 
+std::string Gate::last_refusal() const {
+  for (const auto& [transport, listener] : impl_->listeners) {
+    if (listener && !listener->last_refusal().empty()) return listener->last_refusal();
+  }
+  return "";
+}
+
 }  // namespace hostmesh::bootstrap

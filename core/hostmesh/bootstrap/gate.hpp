@@ -49,6 +49,9 @@ class Gate {
   // A child was turned away or broke the protocol before anything else could be said of it: for logs and
   // tests.
   std::uint64_t refused() const;
+  // Why the last one was; empty when none was. Also what kept a listener from letting anybody in, such as the
+  // lack of descriptors.
+  std::string last_refusal() const;
 
  private:
   struct Impl;

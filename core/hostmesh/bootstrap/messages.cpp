@@ -62,16 +62,21 @@ Bytes pack_payload(const Payload& payload) {
   return bytes;
 }
 
-Result<Payload> read_payload(int fd, Deadline deadline) {
-  std::array<std::uint8_t, 8> head;
-  if (auto got = read_exactly(fd, head, deadline); !got) return got.error();
+namespace {
+
+using PayloadHead = std::array<std::uint8_t, 8>;
+
+// The length of what follows.
+Result<std::uint32_t> read_head(const PayloadHead& head) {
   if (!std::equal(kMagic.begin(), kMagic.end(), head.begin()))
     return bad_payload("does not start as one should");
   std::uint32_t size = 0;
   for (int i = 0; i < 4; ++i) size |= static_cast<std::uint32_t>(head[4 + i]) << (8 * i);
   if (size > kMaxPayload) return bad_payload("claims to be " + std::to_string(size) + " bytes long");
-  Bytes body(size);
-  if (auto got = read_exactly(fd, body, deadline); !got) return got.error();
+  return size;
+}
+
+Result<Payload> read_body(ByteView body) {
   auto payload = wire::decode<Payload>(body);
   if (!payload) return bad_payload(payload.error().info().message);
   if (payload->version != kProtocolVersion) {
@@ -79,6 +84,28 @@ Result<Payload> read_payload(int fd, Deadline deadline) {
                        std::to_string(kProtocolVersion));
   }
   return payload;
+}
+
+}  // namespace
+
+Result<Payload> read_payload(int fd, Deadline deadline) {
+  PayloadHead head{};
+  if (auto got = read_exactly(fd, head, deadline); !got) return got.error();
+  const auto size = read_head(head);
+  if (!size) return size.error();
+  Bytes body(*size);
+  if (auto got = read_exactly(fd, body, deadline); !got) return got.error();
+  return read_body(body);
+}
+
+Result<Payload> unpack_payload(ByteView bytes) {
+  PayloadHead head{};
+  if (bytes.size() < head.size()) return bad_payload("is too short");
+  std::copy_n(bytes.begin(), head.size(), head.begin());
+  const auto size = read_head(head);
+  if (!size) return size.error();
+  if (bytes.size() != head.size() + *size) return bad_payload("is not as long as it claims to be");
+  return read_body(bytes.subspan(head.size()));
 }
 
 std::vector<std::string> current_environment() {

@@ -107,6 +107,8 @@ struct Payload {
 
 // magic "HMB1", u32 length, the wire encoding.
 Bytes pack_payload(const Payload& payload);
+// The one that `bytes` are; anything else is an error.
+Result<Payload> unpack_payload(ByteView bytes);
 // Reads one from `fd`, which may block; an end of file, garbage or a passed deadline is an error.
 Result<Payload> read_payload(int fd, Deadline deadline);
 

@@ -27,13 +27,14 @@ bool carries(pid_t pid, const std::string& entry) {
 Orphans::Orphans(Reactor& reactor, std::shared_ptr<ChildRegistry> registry)
     : reactor_(reactor), registry_(std::move(registry)), again_(reactor) {}
 
-void Orphans::sweep(const std::string& allocation, std::function<void()> done) {
-  asked_[allocation].push_back(std::move(done));
+void Orphans::sweep(const std::string& allocation, std::function<void()> done, OrphansAre most) {
+  asked_.waiting[allocation].push_back(std::move(done));
+  if (policy_ == OrphansAre::kAllOurs && most == OrphansAre::kAllOurs) asked_.ours = OrphansAre::kAllOurs;
   if (!busy_) start_next();
 }
 
 void Orphans::start_next() {
-  busy_ = !asked_.empty();
+  busy_ = !asked_.waiting.empty();
   if (!busy_) return;
   start(std::make_shared<const Asked>(std::exchange(asked_, {})),
         policy_ == OrphansAre::kMarked ? kMoreLooks : 0);
@@ -41,10 +42,10 @@ void Orphans::start_next() {
 
 void Orphans::start(std::shared_ptr<const Asked> asked, int looks) {
   Sweep::Ours ours;  // empty: every child that nobody here waits for
-  if (policy_ == OrphansAre::kMarked) {
+  if (asked->ours == OrphansAre::kMarked) {
     ours = [registry = registry_, asked](pid_t pid) {
       if (registry->owns(pid)) return false;
-      for (const auto& [allocation, waiting] : *asked) {
+      for (const auto& [allocation, waiting] : asked->waiting) {
         if (carries(pid, std::string(kEnvAllocation) + "=" + allocation)) return true;
       }
       return false;
@@ -56,7 +57,7 @@ void Orphans::start(std::shared_ptr<const Asked> asked, int looks) {
     reactor_.post([this, asked, looks, done = std::shared_ptr<Sweep>(std::move(running_))] {
       if (looks > 0) return again_.after(kNextLook, [this, asked, looks] { start(asked, looks - 1); });
       start_next();
-      for (const auto& [allocation, waiting] : *asked) {
+      for (const auto& [allocation, waiting] : asked->waiting) {
         for (const auto& tell : waiting) tell();
       }
     });

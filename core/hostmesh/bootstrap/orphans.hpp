@@ -31,11 +31,15 @@ class Orphans {
   // Kills the orphans of `allocation` and of what they leave behind in turn, until none is left, and then
   // calls `done`, never inside this call. One sweep runs at a time; what is asked for meanwhile is done next.
   // With kMarked, those that had died by themselves before they were looked at cannot be told from other
-  // code's children, and stay zombies.
-  void sweep(const std::string& allocation, std::function<void()> done);
+  // code's children, and stay zombies. `most` narrows the policy for this one.
+  void sweep(const std::string& allocation, std::function<void()> done,
+             OrphansAre most = OrphansAre::kAllOurs);
 
  private:
-  using Asked = std::map<std::string, std::vector<std::function<void()>>>;  // by allocation
+  struct Asked {
+    OrphansAre ours = OrphansAre::kMarked;
+    std::map<std::string, std::vector<std::function<void()>>> waiting;  // by allocation
+  };
   // `looks`: how many more follow this one.
   void start(std::shared_ptr<const Asked> asked, int looks);
   void start_next();

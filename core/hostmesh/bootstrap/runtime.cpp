@@ -29,7 +29,7 @@ Runtime::Runtime(ActorTable actors, RuntimeOptions options)
     : impl_(std::make_unique<Impl>(options.config, std::move(actors), options.descendants)) {
   std::signal(SIGPIPE, SIG_IGN);
   if (const auto former = raise_descriptor_limit()) {
-    impl_->node.usual_nofile = *former;
+    impl_->node.engine.usual_nofile = *former;
   } else {
     log::info("the descriptor limit stays as it is " + log::field("why", former.error().text()));
   }
@@ -43,8 +43,8 @@ Runtime::Runtime(ActorTable actors, RuntimeOptions options)
       Proc& proc = impl_->node.system.add_proc(ProcId::direct(*address, "client"));
       impl_->client = std::make_unique<Client>(proc, "client");
       if (impl_->descendants == RuntimeOptions::Descendants::kWholeProcess) {
-        impl_->node.orphans.set_policy(bootstrap::OrphansAre::kAllOurs);
-        impl_->reaper = std::make_unique<AdoptedReaper>(impl_->node.reactor, impl_->node.registry);
+        impl_->node.engine.orphans.set_policy(bootstrap::OrphansAre::kAllOurs);
+        impl_->reaper = std::make_unique<AdoptedReaper>(impl_->node.reactor, impl_->node.engine.registry);
       }
     });
   } catch (...) {
@@ -99,7 +99,7 @@ Result<> Runtime::sweep(Deadline deadline) {
   std::promise<std::vector<pid_t>> survivors;
   run_on_reactor([&] {
     impl_->sweep = std::make_unique<Sweep>(
-        impl_->node.reactor, impl_->node.registry, [](pid_t) { return true; }, deadline,
+        impl_->node.reactor, impl_->node.engine.registry, [](pid_t) { return true; }, deadline,
         [&survivors](std::vector<pid_t> left) { survivors.set_value(std::move(left)); });
   });
   const std::vector<pid_t> left = survivors.get_future().get();

@@ -43,16 +43,16 @@ struct Residence {
 
 }  // namespace
 
+bootstrap::ChildHooks bootstrap::hooks_of_proc(Node& node) {
+  const auto residence = std::make_shared<Residence>(node);
+  return {.on_start = [residence](Node&, Proc& proc, const StartProc&) { return residence->start(proc); },
+          .on_stop = [residence](const std::function<void()>& done) { residence->stop(done); }};
+}
+
 void bootstrap_if_child(ActorTable actors) {
   serve_forks_if_asked();
   if (!bootstrap::is_child()) return;
-  bootstrap::run_child(std::move(actors), [](bootstrap::Node& node) {
-    const auto residence = std::make_shared<Residence>(node);
-    return bootstrap::ChildHooks{
-        .on_start = [residence](bootstrap::Node&, Proc& proc,
-                                const bootstrap::StartProc&) { return residence->start(proc); },
-        .on_stop = [residence](const std::function<void()>& done) { residence->stop(done); }};
-  });
+  bootstrap::run_child(std::move(actors), bootstrap::hooks_of_proc);
 }
 
 }  // namespace hostmesh

@@ -14,11 +14,9 @@
 #include "hostmesh/actor/client.hpp"
 #include "hostmesh/base/ids.hpp"
 #include "hostmesh/base/result.hpp"
+#include "hostmesh/shape/ranks_text.hpp"
 
 namespace hostmesh {
-
-// "0, 3-5, 9": for people; at most a dozen pieces, then how many more there are.
-std::string ranks_text(const std::vector<Rank>& sorted_ranks);
 
 // The error for a set of ranks: the first failure in full, and which ranks failed how.
 Error error_of_ranks(std::string_view phase, const std::vector<std::pair<Rank, Error>>& failures,

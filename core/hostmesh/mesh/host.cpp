@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <deque>
 #include <map>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "hostmesh/actor/context.hpp"
 #include "hostmesh/alloc/children.hpp"
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/bootstrap/in_process_launcher.hpp"
 #include "hostmesh/mesh/host_agent.hpp"
 #include "hostmesh/process/local_launcher.hpp"
 
@@ -54,20 +54,32 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   Impl(bootstrap::Node& its_node, ChannelAddr addr)
       : node(its_node), ref(std::move(addr)), allocation("host_" + ShortUuid::random().digits()) {}
 
-  // TERM lets a bootstrapped proc clean up what is below it when we die; a plain command just has to go.
-  Result<std::unique_ptr<Children>> make_children(int death_signal) {
-    const std::optional<int> on_death =
-        node.config.get(attribute::kPdeathsig) ? std::optional(death_signal) : std::nullopt;
+  using Kind = ProcTemplate::Kind;
+
+  // Plain commands are processes in any case; procs that take actors are where their host is.
+  std::unique_ptr<ChildLauncher> make_launcher(Kind kind, ChildLauncher::Events events) {
+    if (kind == Kind::kBootstrap && node.is_inside_another()) {
+      return std::make_unique<bootstrap::InProcessLauncher>(node, std::move(events));
+    }
+    node.started_processes = true;
+    // TERM lets a bootstrapped proc clean up what is below it when we die; a plain command just has to go.
+    const int death_signal = kind == Kind::kBootstrap ? SIGTERM : SIGKILL;
+    return std::make_unique<LocalLauncher>(
+        node.reactor, node.engine.launch_thread,
+        LocalLauncher::Options{.parent_death_signal = node.config.get(attribute::kPdeathsig)
+                                                          ? std::optional(death_signal)
+                                                          : std::nullopt,
+                               .node = {},
+                               .descriptor_limit = node.engine.usual_nofile,
+                               .registry = node.engine.registry},
+        std::move(events));
+  }
+
+  Result<std::unique_ptr<Children>> make_children(Kind kind) {
     return Children::make(
         node.reactor,
         [&](ChildLauncher::Events events) -> Result<std::unique_ptr<ChildLauncher>> {
-          return std::unique_ptr<ChildLauncher>(
-              std::make_unique<LocalLauncher>(node.reactor, node.launch_thread,
-                                              LocalLauncher::Options{.parent_death_signal = on_death,
-                                                                     .node = {},
-                                                                     .descriptor_limit = node.usual_nofile,
-                                                                     .registry = node.registry},
-                                              std::move(events)));
+          return make_launcher(kind, std::move(events));
         },
         node.config.get(attribute::kLaunchConcurrency),
         {.on_created = [this](ChildId id, const ChildCreated& event) { on_created(id, event); },
@@ -78,14 +90,18 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
          .on_output = [this](ChildId id, Stream stream, ByteView bytes) { on_output(id, stream, bytes); }});
   }
 
+  // Made when they are first needed: most hosts have procs of one kind, and there may be very many hosts.
+  Result<> need_children(Kind kind) {
+    auto& children = kind == Kind::kCommand ? plain : bootstrapped;
+    if (children) return {};
+    auto made = make_children(kind);
+    if (!made) return made.error();
+    children = *std::move(made);
+    if (kind == Kind::kBootstrap) node.gate.admit(allocation, secret, *this);
+    return {};
+  }
+
   Result<> begin() {
-    auto protocol_children = make_children(SIGTERM);
-    if (!protocol_children) return protocol_children.error();
-    bootstrapped = *std::move(protocol_children);
-    auto plain_children = make_children(SIGKILL);
-    if (!plain_children) return plain_children.error();
-    plain = *std::move(plain_children);
-    node.gate.admit(allocation, secret, *this);
     node.system.router().add_own_address(ref.addr());
     Proc& service = node.system.add_proc(ref.service_proc());
     const auto agent =
@@ -95,7 +111,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   }
 
   Children& children_of(const Mesh& mesh) {
-    return mesh.request.proc.kind == ProcTemplate::Kind::kCommand ? *plain : *bootstrapped;
+    return mesh.request.proc.kind == Kind::kCommand ? *plain : *bootstrapped;
   }
 
   Result<> create(const CreateProcs& request) {
@@ -103,6 +119,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
       return Error(Cause::kCancelled, "the host is shutting down").with_host(ref.addr().text());
     if (meshes.contains(request.mesh)) return {};  // asked twice
     if (request.count > kMostRanks) return Error(Cause::kInvalidArgument, "more procs than can be");
+    if (const auto needed = need_children(request.proc.kind); !needed) return needed.error();
     Mesh& mesh = meshes[request.mesh];
     mesh.request = request;
     for (std::uint64_t local = 0; local < request.count; ++local) {
@@ -115,7 +132,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
       mesh.procs.push_back(id);
       ++mesh.alive;
     }
-    const bool plain_procs = request.proc.kind == ProcTemplate::Kind::kCommand;
+    const bool plain_procs = request.proc.kind == Kind::kCommand;
     for (std::uint64_t local = 0; local < request.count; ++local) {
       children_of(mesh).add(
           mesh.procs[local],
@@ -168,9 +185,8 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
         {"WORLD_SIZE", world},
         {"LOCAL_RANK", std::to_string(local)}};
     // The mark by which our owner knows what we leave behind, should we be killed.
-    if (const char* mark = std::getenv(bootstrap::kEnvAllocation))
-      added.emplace_back(bootstrap::kEnvAllocation, mark);
-    if (request.proc.kind == ProcTemplate::Kind::kBootstrap) {
+    if (!node.mark.empty()) added.emplace_back(bootstrap::kEnvAllocation, node.mark);
+    if (request.proc.kind == Kind::kBootstrap) {
       const PeerClaim claim{.role = Role::kChild,
                             .allocation = allocation,
                             .rank = id,
@@ -184,7 +200,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
                                                       .listen_on = std::nullopt,
                                                       .config = request.config});
       launch.stdin_use = LaunchRequest::Stdin::kLifeline;
-      const auto address = node.gate.address(Transport::kUnix);
+      const auto address = node.gate.address(node.own_transport());
       added.insert(added.end(),
                    {{bootstrap::kEnvAddr, address ? address->text() : ""},
                     {bootstrap::kEnvIndex, rank},
@@ -376,7 +392,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   }
 
   void finish_shutdown() {
-    if (!shutting_down || plain->alive() + bootstrapped->alive() > 0) return;
+    if (!shutting_down || alive() > 0) return;
     for (auto& [name, mesh] : meshes) {
       tell(name);
       if (mesh.dropped > 0) {
@@ -387,12 +403,16 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     for (const auto& done : std::exchange(waiting_for_shutdown, {})) done(given_up);
   }
 
+  std::size_t alive() const {
+    return (plain ? plain->alive() : 0) + (bootstrapped ? bootstrapped->alive() : 0);
+  }
+
   bootstrap::Node& node;
   const HostRef ref;
   const std::string allocation;  // of the procs of this host
   const Secret secret = Secret::random();
   Host* owner = nullptr;
-  std::unique_ptr<Children> bootstrapped;
+  std::unique_ptr<Children> bootstrapped;  // each null until there are such procs
   std::unique_ptr<Children> plain;
   std::deque<ProcEntry> procs;
   std::map<std::string, Mesh> meshes;

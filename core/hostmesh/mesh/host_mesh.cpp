@@ -205,6 +205,7 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
       }
       if (!problem && ready < phases.size()) problem = missing_ranks();
     }
+    if (problem && problem->cause() == Cause::kTimeout) problem = with_refusals(*problem);
     if (problem) {
       stop_alloc();
       throw *problem;
@@ -238,6 +239,16 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
                            .host = first && phases[*first] > Phase::kLaunch ? table->text(*first) : "",
                            .phase = "allocate",
                            .hint = "a longer --timeout, or hostmesh run -v to see how far each host comes"});
+  }
+
+  // The children know only that nobody answers them; why not, such as a lack of descriptors, is known here.
+  Error with_refusals(const Error& problem) {
+    std::string why;
+    runtime.run_on_reactor([&] { why = runtime.node().gate.last_refusal(); });
+    if (why.empty()) return problem;
+    ErrorInfo info = problem.info();
+    info.message += "; the last connection that was turned away here: " + why;
+    return Error(std::move(info));
   }
 
   // Bounded by the machine's own escalation.
@@ -350,13 +361,17 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
     procs->ports.push_back(std::move(handle));
   }
 
-  const BootstrapCommand& program =
-      procs->options.command ? *procs->options.command : procs->options.bootstrap;
+  // Procs inside this process have no program, and no environment in which they could read of their mesh;
+  // what is told to each of very many hosts is to be small.
+  const bool in_this_process = impl_->alloc->is_local() && !procs->options.command;
+  const BootstrapCommand program = in_this_process          ? BootstrapCommand{}
+                                   : procs->options.command ? *procs->options.command
+                                                            : procs->options.bootstrap;
   const std::uint64_t host_count = impl_->table->hosts.size();
   impl_->procs_per_host += per_host.num_ranks();
   CreateProcs request{
       .mesh = unique.text(),
-      .host_mesh = ref().text(),
+      .host_mesh = in_this_process ? "" : ref().text(),
       .extent = *whole,
       .count = per_host.num_ranks(),
       .proc = {.kind = procs->options.command ? ProcTemplate::Kind::kCommand : ProcTemplate::Kind::kBootstrap,

@@ -25,7 +25,10 @@ extern "C" {
 #endif
 
 /* The newest version that this header describes. */
-#define HOSTMESH_ABI_VERSION 1u
+#define HOSTMESH_ABI_VERSION 2u
+/* 1: the first.
+ * 2: hostmesh_host_table has run_local_proc. A plugin that can do without it returns a table of version 1 to
+ * a host that speaks no more; the tables of plugins are the same in both. */
 
 #define HOSTMESH_ERROR_TEXT_SIZE 1000u
 
@@ -209,11 +212,18 @@ typedef struct hostmesh_host_table {
    * not. Returns a cause; a command that cannot be executed is no error here but the launch's failed(). */
   uint32_t (*spawn_local)(hostmesh_host* host, uint64_t id, const hostmesh_command* command,
                           hostmesh_error* error);
-  /* For launches made with spawn_local. Nothing happens when it has ended. */
+  /* For launches made with spawn_local or run_local_proc. Nothing happens when it has ended. */
   void (*signal_local)(hostmesh_host* host, uint64_t id, int32_t signal_number);
   void (*close_stdin_local)(hostmesh_host* host, uint64_t id);
   void (*pause_output_local)(hostmesh_host* host, uint64_t id);
   void (*resume_output_local)(hostmesh_host* host, uint64_t id);
+  /* Version 2. Makes the launch `id` a proc inside this very process, with the identity and the secret of its
+   * launch() and no command at all. For plugins with CAPABILITY_LOCAL_PROCS; inside launch() or later, before
+   * any report. From then on the host itself reports for that id, and the plugin must not: launched() with
+   * this process's pid, then the end. signal_local() with TERM, INT or HUP ends it in order, with exit code
+   * 0; with KILL at once, as killed by that; other signals do nothing. close_stdin_local() ends its lifeline
+   * and with it the proc, at once, with code 1. It has no output of its own. Returns a cause. */
+  uint32_t (*run_local_proc)(hostmesh_host* host, uint64_t id, hostmesh_error* error);
 } hostmesh_host_table;
 
 typedef struct hostmesh_plugin_table {
@@ -234,7 +244,7 @@ typedef struct hostmesh_plugin_table {
   void (*pause_output)(hostmesh_instance* instance, uint64_t id);
   void (*resume_output)(hostmesh_instance* instance, uint64_t id);
   /* Kills what still runs, ends its threads and frees the instance. Must not block. What was made with
-   * spawn_local is killed by the host. */
+   * spawn_local or run_local_proc is killed by the host. */
   void (*destroy)(hostmesh_instance* instance);
 } hostmesh_plugin_table;
 

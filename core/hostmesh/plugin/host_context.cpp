@@ -41,6 +41,9 @@ struct Described {
   PluginObserver::Report operator()(const SpawnLocal& call) const {
     return {.call = "spawn_local", .id = call.id};
   }
+  PluginObserver::Report operator()(const RunLocalProc& call) const {
+    return {.call = "run_local_proc", .id = call.id};
+  }
   PluginObserver::Report operator()(const SignalLocal& call) const {
     return {.call = "signal_local", .id = call.id, .number = call.signal_number};
   }
@@ -220,6 +223,16 @@ std::uint32_t spawn_local(hostmesh_host* host, std::uint64_t id, const hostmesh_
   return HOSTMESH_CAUSE_NONE;
 }
 
+std::uint32_t run_local_proc(hostmesh_host* host, std::uint64_t id, hostmesh_error* error) noexcept {
+  if (HostContext::from(host).local_procs() == HostContext::LocalProcs::kNot) {
+    set_error(error, HOSTMESH_CAUSE_INVALID_ARGUMENT,
+              "procs inside this process are for plugins with the capability LOCAL_PROCS");
+    return HOSTMESH_CAUSE_INVALID_ARGUMENT;
+  }
+  HostContext::from(host).push(RunLocalProc{id});
+  return HOSTMESH_CAUSE_NONE;
+}
+
 void signal_local(hostmesh_host* host, std::uint64_t id, std::int32_t signal_number) noexcept {
   HostContext::from(host).push(SignalLocal{id, signal_number});
 }
@@ -253,6 +266,7 @@ const hostmesh_host_table& host_table() {
       .close_stdin_local = close_stdin_local,
       .pause_output_local = pause_output_local,
       .resume_output_local = resume_output_local,
+      .run_local_proc = run_local_proc,
   };
   return table;
 }

@@ -21,7 +21,7 @@ namespace {
 constexpr std::uint32_t kMinAbi = 1;
 constexpr std::uint32_t kMaxAbi = HOSTMESH_ABI_VERSION;
 
-// The sizes of version 1: what is shorter lacks what we read.
+// The sizes of version 1, and of version 2 as well: what is shorter lacks what we read.
 constexpr std::size_t kTableSize = sizeof(hostmesh_plugin_table);
 constexpr std::size_t kDescriptionSize = sizeof(hostmesh_description);
 constexpr std::size_t kOptionSize = sizeof(hostmesh_option);
@@ -215,13 +215,15 @@ Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file) 
 
 Result<std::unique_ptr<ChildLauncher>> Plugin::create(Reactor& reactor, LaunchThread& launch_thread,
                                                       const OptionValues& options,
-                                                      ChildLauncher::Events events,
-                                                      LocalLauncher::Options local,
-                                                      std::shared_ptr<PluginObserver> observer) {
+                                                      ChildLauncher::Events events, PluginServices services) {
+  using LocalProcs = detail::HostContext::LocalProcs;
   auto launcher = std::make_unique<PluginLauncher>(shared_from_this(), *impl_->table, reactor, launch_thread,
-                                                   std::move(events), std::move(local));
-  auto context = std::make_shared<detail::HostContext>(impl_->description.name, reactor, launcher->deliver(),
-                                                       std::move(observer));
+                                                   std::move(events), std::move(services.commands),
+                                                   std::move(services.local_procs));
+  auto context = std::make_shared<detail::HostContext>(
+      impl_->description.name,
+      impl_->description.can(Capability::kLocalProcs) ? LocalProcs::kAllowed : LocalProcs::kNot, reactor,
+      launcher->deliver(), std::move(services.observer));
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->contexts.push_back(context);

@@ -21,6 +21,13 @@
 
 namespace hostmesh {
 
+// What the host does for one instance of a plugin.
+struct PluginServices {
+  LocalLauncher::Options commands{};           // how the commands are run that the plugin asks for
+  MakeChildLauncher local_procs{};             // for procs inside this process; without it each of them fails
+  std::shared_ptr<PluginObserver> observer{};  // hears of what the host puts right; may be null
+};
+
 // Thread-safe.
 class Plugin : public std::enable_shared_from_this<Plugin> {
  public:
@@ -38,12 +45,10 @@ class Plugin : public std::enable_shared_from_this<Plugin> {
 
   // A launcher that does what the plugin does. Reactor thread, or before the reactor runs; `reactor` and
   // `launch_thread` outlive the launcher, which keeps this Plugin. `options` are from validate_options();
-  // `local` is for the commands that the plugin asks the host to run; `observer` may be null. Fails with the
-  // plugin's own words.
+  // Fails with the plugin's own words.
   Result<std::unique_ptr<ChildLauncher>> create(Reactor& reactor, LaunchThread& launch_thread,
                                                 const OptionValues& options, ChildLauncher::Events events,
-                                                LocalLauncher::Options local = {},
-                                                std::shared_ptr<PluginObserver> observer = {});
+                                                PluginServices services = {});
 
   struct Impl;
 

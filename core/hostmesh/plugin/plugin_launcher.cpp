@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -24,6 +25,7 @@ using detail::HostContext;
 using detail::LaunchedReport;
 using detail::OutputReport;
 using detail::PauseLocal;
+using detail::RunLocalProc;
 using detail::SignalLocal;
 using detail::SpawnLocal;
 
@@ -44,12 +46,14 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   enum class Phase : std::uint8_t { kLaunching, kLaunched };
   struct Launch {
     Phase phase = Phase::kLaunching;
-    bool local = false;             // a command that the host runs
-    std::string node;               // what to call the node instead of this machine, for such a command
-    bool paused = false;            // by the consumer
-    bool paused_by_plugin = false;  // a local command only
-    bool ended = false;             // the end is among `held`
-    std::deque<HostCall> held;      // what came while paused
+    ChildLauncher* runner = nullptr;  // set: the host runs it
+    std::string node;                 // what to call the node instead of this machine, for a command
+    bool paused = false;              // by the consumer
+    bool paused_by_plugin = false;    // what the host runs only
+    bool ended = false;               // the end is among `held`
+    std::deque<HostCall> held;        // what came while paused
+    // What a proc inside this process is started with; kept until it is clear that it will not be one.
+    std::optional<LaunchRequest> request;
   };
 
   State(std::shared_ptr<Plugin> of, const hostmesh_plugin_table& calls, Reactor& on, Events to)
@@ -72,25 +76,31 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   void on(ExitedReport& report);
   void on(FailedReport& report);
   void on(SpawnLocal& call);
+  void on(RunLocalProc& call);
   void on(SignalLocal& call) {
-    if (local) local->signal(call.id, call.signal_number);
+    if (Launch* launch = run_here(call.id)) launch->runner->signal(call.id, call.signal_number);
   }
   void on(CloseStdinLocal& call) {
-    if (local) local->close_stdin(call.id);
+    if (Launch* launch = run_here(call.id)) launch->runner->close_stdin(call.id);
   }
   void on(PauseLocal& call) {
-    Launch* launch = find(call.id);
-    if (launch == nullptr || !launch->local) return;
+    Launch* launch = run_here(call.id);
+    if (launch == nullptr) return;
     launch->paused_by_plugin = call.pause;
     pause_local(call.id, *launch);
   }
-  void pause_local(LaunchId id, const Launch& launch) {
+  Launch* run_here(LaunchId id) {
+    Launch* launch = find(id);
+    return launch != nullptr && launch->runner != nullptr ? launch : nullptr;
+  }
+  static void pause_local(LaunchId id, const Launch& launch) {
     if (launch.paused || launch.paused_by_plugin) {
-      local->pause_output(id);
+      launch.runner->pause_output(id);
     } else {
-      local->resume_output(id);
+      launch.runner->resume_output(id);
     }
   }
+  Launch* to_be_run(const char* call, LaunchId id);
   Launch* reported(const char* report, LaunchId id);
 
   // To the consumer, or held while it has paused.
@@ -99,7 +109,7 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   void release(LaunchId id);
   void tell(HostCall& event);
 
-  Events local_events();
+  Events host_events();
 
   std::shared_ptr<Plugin> plugin;
   const hostmesh_plugin_table& table;
@@ -108,6 +118,8 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   std::shared_ptr<HostContext> context;
   hostmesh_instance* instance = nullptr;
   std::unique_ptr<LocalLauncher> local;
+  MakeChildLauncher make_local_procs;
+  std::unique_ptr<ChildLauncher> local_procs;  // made by the first launch that is one
   std::map<LaunchId, Launch> launches;
   bool closed = false;
 };
@@ -156,8 +168,8 @@ PluginLauncher::State::Launch* PluginLauncher::State::reported(const char* repor
     drop(report, id, "no such launch, or it has ended");
     return nullptr;
   }
-  if (launch->local) {
-    drop(report, id, "the host reports for commands that it runs");
+  if (launch->runner != nullptr) {
+    drop(report, id, "the host reports for what it runs");
     return nullptr;
   }
   return launch;
@@ -168,6 +180,7 @@ void PluginLauncher::State::on(LaunchedReport& report) {
   if (launch == nullptr) return;
   if (launch->phase == Phase::kLaunched) return drop("launched", report.id, "it was already launched");
   launch->phase = Phase::kLaunched;
+  launch->request.reset();
   emit(*launch, std::move(report));
 }
 
@@ -194,7 +207,7 @@ void PluginLauncher::State::on(FailedReport& report) {
   if (report.from_host) {
     Launch* launch = find(report.id);
     if (launch == nullptr) return;
-    if (launch->local) local->signal(report.id, SIGKILL);
+    if (launch->runner != nullptr) launch->runner->signal(report.id, SIGKILL);
     return emit_end(*launch, std::move(report));
   }
   Launch* launch = reported("failed", report.id);
@@ -202,13 +215,34 @@ void PluginLauncher::State::on(FailedReport& report) {
 }
 
 void PluginLauncher::State::on(SpawnLocal& call) {
-  Launch* launch = reported("spawn_local", call.id);
+  Launch* launch = to_be_run("spawn_local", call.id);
   if (launch == nullptr) return;
-  if (launch->phase == Phase::kLaunched) return drop("spawn_local", call.id, "it was already launched");
-  launch->local = true;
+  launch->request.reset();
+  launch->runner = local.get();
   launch->node = std::move(call.node);
   local->launch(call.id, std::move(call.command));
   pause_local(call.id, *launch);
+}
+
+void PluginLauncher::State::on(RunLocalProc& call) {
+  Launch* launch = to_be_run("run_local_proc", call.id);
+  if (launch == nullptr) return;
+  if (!local_procs && make_local_procs) local_procs = make_local_procs(host_events());
+  if (!local_procs || !launch->request) {
+    return emit_end(*launch, FailedReport{call.id, Error(Cause::kInvalidArgument,
+                                                         "no procs can be run inside this process here")});
+  }
+  launch->runner = local_procs.get();
+  local_procs->launch(call.id, *std::exchange(launch->request, std::nullopt));
+  pause_local(call.id, *launch);
+}
+
+PluginLauncher::State::Launch* PluginLauncher::State::to_be_run(const char* call, LaunchId id) {
+  Launch* launch = reported(call, id);
+  if (launch == nullptr) return nullptr;
+  if (launch->phase == Phase::kLaunching) return launch;
+  drop(call, id, "it was already launched");
+  return nullptr;
 }
 
 void PluginLauncher::State::emit(Launch& launch, HostCall event) {
@@ -254,8 +288,8 @@ void PluginLauncher::State::tell(HostCall& event) {
   }
 }
 
-// A local command keeps the rules by itself; its events pass straight on, pausing included.
-ChildLauncher::Events PluginLauncher::State::local_events() {
+// What the host runs keeps the rules by itself; its events pass straight on, pausing included.
+ChildLauncher::Events PluginLauncher::State::host_events() {
   return {
       .on_launched =
           [this](LaunchId id, std::int64_t pid, const std::string& node) {
@@ -292,10 +326,11 @@ ChildLauncher::Events PluginLauncher::State::local_events() {
 
 PluginLauncher::PluginLauncher(std::shared_ptr<Plugin> plugin, const hostmesh_plugin_table& table,
                                Reactor& reactor, LaunchThread& launch_thread, Events events,
-                               LocalLauncher::Options local)
+                               LocalLauncher::Options local, MakeChildLauncher local_procs)
     : state_(std::make_shared<State>(std::move(plugin), table, reactor, std::move(events))) {
   state_->local =
-      std::make_unique<LocalLauncher>(reactor, launch_thread, std::move(local), state_->local_events());
+      std::make_unique<LocalLauncher>(reactor, launch_thread, std::move(local), state_->host_events());
+  state_->make_local_procs = std::move(local_procs);
 }
 
 PluginLauncher::~PluginLauncher() {
@@ -306,6 +341,7 @@ PluginLauncher::~PluginLauncher() {
   }
   if (state_->context) state_->context->closed();
   state_->local.reset();
+  state_->local_procs.reset();
 }
 
 std::function<void()> PluginLauncher::deliver() const {
@@ -327,8 +363,9 @@ Result<> PluginLauncher::open(std::shared_ptr<HostContext> context, const hostme
 }
 
 void PluginLauncher::launch(LaunchId id, LaunchRequest request) {
-  const bool fresh = state_->launches.emplace(id, State::Launch{}).second;
+  const auto [at, fresh] = state_->launches.try_emplace(id);
   HOSTMESH_ASSERT(fresh, "a launch id was used twice");
+  if (state_->plugin->description().can(Capability::kLocalProcs)) at->second.request = request;
   const TextListView argv(request.argv);
   const TextListView environment(request.environment);
   hostmesh_launch launch{};
@@ -375,7 +412,7 @@ void PluginLauncher::pause_output(LaunchId id) {
   const auto found = state_->launches.find(id);
   if (found == state_->launches.end() || std::exchange(found->second.paused, true)) return;
   if (found->second.ended) return;
-  if (found->second.local) return state_->pause_local(id, found->second);
+  if (found->second.runner != nullptr) return State::pause_local(id, found->second);
   if (state_->table.pause_output == nullptr) return;
   state_->guarded("pause_output", id, [&] { state_->table.pause_output(state_->instance, id); });
 }
@@ -383,7 +420,7 @@ void PluginLauncher::pause_output(LaunchId id) {
 void PluginLauncher::resume_output(LaunchId id) {
   const auto found = state_->launches.find(id);
   if (found == state_->launches.end() || !std::exchange(found->second.paused, false)) return;
-  if (found->second.local && !found->second.ended) return state_->pause_local(id, found->second);
+  if (found->second.runner != nullptr && !found->second.ended) return State::pause_local(id, found->second);
   // Behind this call, like every event.
   state_->reactor.post([weak = std::weak_ptr(state_), id] {
     if (const auto state = weak.lock()) state->release(id);

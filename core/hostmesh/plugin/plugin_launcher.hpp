@@ -1,8 +1,8 @@
 // PluginLauncher: what a plugin does, as a ChildLauncher.
 //
 // A plugin reports from any thread, and may be wrong; the machine above hears of each launch on the reactor,
-// in order, with exactly one end. Commands that the plugin asks the host to run go through a LocalLauncher of
-// its own.
+// in order, with exactly one end. What the plugin asks the host to run goes through launchers of its own: a
+// LocalLauncher for commands, and another one for procs inside this process.
 #pragma once
 
 #include <memory>
@@ -25,14 +25,15 @@ class HostContext;
 // gone       dropped             dropped       dropped
 //
 // "Dropped" is logged. An exit before launched() is no launch that works, but a launch that is over: to drop
-// it would leave its owner waiting. Once a launch is a local command, the plugin's own reports for it are
-// dropped as well.
+// it would leave its owner waiting. Once the host runs a launch, the plugin's own reports for it are dropped
+// as well.
 //
 // Reactor thread only.
 class PluginLauncher final : public ChildLauncher {
  public:
   PluginLauncher(std::shared_ptr<Plugin> plugin, const hostmesh_plugin_table& table, Reactor& reactor,
-                 LaunchThread& launch_thread, Events events, LocalLauncher::Options local);
+                 LaunchThread& launch_thread, Events events, LocalLauncher::Options local,
+                 MakeChildLauncher local_procs);
   // Calls the plugin's destroy(), which must not block.
   ~PluginLauncher() override;
 

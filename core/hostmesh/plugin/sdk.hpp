@@ -17,6 +17,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <exception>
@@ -206,6 +207,11 @@ class Host {
   void pause_output_local(LaunchId id) const noexcept { table_->pause_output_local(host_, id); }
   void resume_output_local(LaunchId id) const noexcept { table_->resume_output_local(host_, id); }
 
+  // Makes launch `id` a proc inside this process; for plugins with Capability::kLocalProcs. The host reports
+  // all of it, and the plugin nothing more for this id. signal_local() and close_stdin_local() end it, as
+  // abi.h says. Throws Error when that cannot be, also when this host is older than that.
+  void run_local_proc(LaunchId id) const;
+
  private:
   void log(std::uint32_t level, std::string_view line) const noexcept;
 
@@ -220,8 +226,8 @@ class Launcher {
   Launcher() = default;
   Launcher(const Launcher&) = delete;
   Launcher& operator=(const Launcher&) = delete;
-  // Kills what still runs and ends its threads, without blocking. What spawn_local() started is killed by the
-  // host.
+  // Kills what still runs and ends its threads, without blocking. What spawn_local() or run_local_proc()
+  // started is killed by the host.
   virtual ~Launcher() = default;
 
   // A throw means that the launch has failed, and that nothing more is reported for it.
@@ -244,6 +250,22 @@ class CommandLauncher : public Launcher {
   virtual Command command(const LaunchRequest& request) = 0;
 
   void launch(const LaunchRequest& request) override { host_.spawn_local(request.id, command(request)); }
+  void signal(LaunchId id, int signal_number) override { host_.signal_local(id, signal_number); }
+  void close_stdin(LaunchId id) override { host_.close_stdin_local(id); }
+
+ protected:
+  const Host& host() const { return host_; }
+
+ private:
+  Host host_;
+};
+
+// A Launcher whose launches are procs inside this process; nothing has to be said at all.
+class LocalProcLauncher : public Launcher {
+ public:
+  explicit LocalProcLauncher(const Host& host) : host_(host) {}
+
+  void launch(const LaunchRequest& request) override { host_.run_local_proc(request.id); }
   void signal(LaunchId id, int signal_number) override { host_.signal_local(id, signal_number); }
   void close_stdin(LaunchId id) override { host_.close_stdin_local(id); }
 
@@ -421,11 +443,12 @@ struct Plugin {
   static const hostmesh_plugin_table* entry(const char* plugin_name, const char* plugin_version,
                                             const hostmesh_host_table* host, std::uint32_t min_abi,
                                             std::uint32_t max_abi, hostmesh_error* error) noexcept {
-    if (min_abi > HOSTMESH_ABI_VERSION || max_abi < HOSTMESH_ABI_VERSION) {
+    if (min_abi > HOSTMESH_ABI_VERSION || max_abi < kMinAbi) {
       try {
         set_error(error, HOSTMESH_CAUSE_PLUGIN, 0,
-                  "this plugin speaks ABI version " + std::to_string(HOSTMESH_ABI_VERSION) +
-                      ", the host versions " + std::to_string(min_abi) + " to " + std::to_string(max_abi));
+                  "this plugin speaks ABI versions " + std::to_string(kMinAbi) + " to " +
+                      std::to_string(HOSTMESH_ABI_VERSION) + ", the host versions " +
+                      std::to_string(min_abi) + " to " + std::to_string(max_abi));
       } catch (...) {
         set_error(error, HOSTMESH_CAUSE_PLUGIN, 0, "no common ABI version");
       }
@@ -434,20 +457,24 @@ struct Plugin {
     name = plugin_name;
     version = plugin_version;
     host_table = host;
-    static constexpr hostmesh_plugin_table kTable = {sizeof(hostmesh_plugin_table),
-                                                     HOSTMESH_ABI_VERSION,
-                                                     describe,
-                                                     create,
-                                                     launch,
-                                                     signal,
-                                                     close_stdin,
-                                                     pause_output,
-                                                     resume_output,
-                                                     destroy};
-    return &kTable;
+    // The highest that both speak.
+    static const hostmesh_plugin_table table = {
+        sizeof(hostmesh_plugin_table),
+        max_abi < HOSTMESH_ABI_VERSION ? max_abi : HOSTMESH_ABI_VERSION,
+        describe,
+        create,
+        launch,
+        signal,
+        close_stdin,
+        pause_output,
+        resume_output,
+        destroy};
+    return &table;
   }
 
  private:
+  static constexpr std::uint32_t kMinAbi = 1;
+
   static const DescriptionStorage* make_description() {
     auto storage = std::make_unique<DescriptionStorage>();
     if constexpr (requires { T::describe(); }) storage->description = T::describe();
@@ -532,6 +559,22 @@ inline void Host::spawn_local(LaunchId id, const Command& command) const {
   hostmesh_error error{};
   error.size = sizeof(error);
   const std::uint32_t cause = table_->spawn_local(host_, id, &request, &error);
+  if (cause != HOSTMESH_CAUSE_NONE) {
+    throw Error(static_cast<Cause>(cause), std::string(error.text, error.text_size), error.os_error);
+  }
+}
+
+inline void Host::run_local_proc(LaunchId id) const {
+  constexpr std::size_t kNeeded =
+      offsetof(hostmesh_host_table, run_local_proc) + sizeof(hostmesh_host_table::run_local_proc);
+  if (table_->size < kNeeded) {
+    throw Error(Cause::kPlugin, "this hostmesh, " + detail::copy(table_->version) +
+                                    ", cannot run procs inside its own process: it speaks ABI version " +
+                                    std::to_string(table_->abi_version));
+  }
+  hostmesh_error error{};
+  error.size = sizeof(error);
+  const std::uint32_t cause = table_->run_local_proc(host_, id, &error);
   if (cause != HOSTMESH_CAUSE_NONE) {
     throw Error(static_cast<Cause>(cause), std::string(error.text, error.text_size), error.os_error);
   }

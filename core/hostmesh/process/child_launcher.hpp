@@ -1,11 +1,13 @@
 // ChildLauncher: how the child state machine starts, signals and hears of one process, wherever it runs.
 //
-// Two things implement it: LocalLauncher (children of this process) and PluginLauncher (whatever a plugin
-// does). The machine above knows only this, so that there is one place where a child can be lost.
+// Three things implement it: LocalLauncher (children of this process), InProcessLauncher (procs inside this
+// process) and PluginLauncher (whatever a plugin does). The machine above knows only this, so that there is
+// one place where a child can be lost.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -63,5 +65,8 @@ class ChildLauncher {
   virtual void pause_output(LaunchId id) = 0;
   virtual void resume_output(LaunchId id) = 0;
 };
+
+// Makes one that tells its events there. On the reactor.
+using MakeChildLauncher = std::function<std::unique_ptr<ChildLauncher>(ChildLauncher::Events)>;
 
 }  // namespace hostmesh

@@ -20,6 +20,13 @@ struct Queued {
   LaunchThread::Done done;
 };
 
+void cancel(Queued& queued) {
+  queued.done(Error(ErrorInfo{.cause = Cause::kCancelled,
+                              .message = "not started: its owner was stopped first",
+                              .phase = "launch",
+                              .command = command_text(queued.request.argv)}));
+}
+
 }  // namespace
 
 struct LaunchThread::Impl {
@@ -27,6 +34,9 @@ struct LaunchThread::Impl {
   std::condition_variable changed;
   std::deque<Queued> queue;
   enum class Phase { kIdle, kStarted, kStopping } phase = Phase::kIdle;
+  bool spawning = false;
+  bool closing = false;
+  std::function<void()> closed;  // to be called by the thread when its spawn has ended
   std::thread thread;
 
   void run() {
@@ -38,9 +48,16 @@ struct LaunchThread::Impl {
       if (phase == Phase::kStopping) return;
       Queued next = std::move(queue.front());
       queue.pop_front();
+      spawning = true;
       lock.unlock();
       next.done(spawn(next.request, pad));
       lock.lock();
+      spawning = false;
+      if (const auto tell = std::exchange(closed, nullptr)) {
+        lock.unlock();
+        tell();
+        lock.lock();
+      }
     }
   }
 
@@ -64,24 +81,36 @@ LaunchThread::~LaunchThread() {
   }
   impl_->changed.notify_one();
   if (impl_->thread.joinable()) impl_->thread.join();
-  for (Queued& queued : impl_->queue) {
-    queued.done(Error(ErrorInfo{.cause = Cause::kCancelled,
-                                .message = "not started: its owner was stopped first",
-                                .phase = "launch",
-                                .command = command_text(queued.request.argv)}));
-  }
+  for (Queued& queued : impl_->queue) cancel(queued);
 }
 
 void LaunchThread::launch(SpawnRequest request, Done done) {
+  Queued queued{std::move(request), std::move(done)};
   {
     const std::lock_guard lock(impl_->mutex);
-    impl_->queue.push_back({std::move(request), std::move(done)});
-    if (impl_->phase == Impl::Phase::kIdle) {
-      impl_->phase = Impl::Phase::kStarted;
-      impl_->start_thread();
+    if (!impl_->closing) {
+      impl_->queue.push_back(std::move(queued));
+      if (impl_->phase == Impl::Phase::kIdle) {
+        impl_->phase = Impl::Phase::kStarted;
+        impl_->start_thread();
+      }
+      impl_->changed.notify_one();
+      return;
     }
   }
-  impl_->changed.notify_one();
+  cancel(queued);
+}
+
+void LaunchThread::close(std::function<void()> closed) {
+  std::deque<Queued> cancelled;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->closing = true;
+    cancelled.swap(impl_->queue);
+    if (impl_->spawning) impl_->closed = std::exchange(closed, nullptr);
+  }
+  for (Queued& queued : cancelled) cancel(queued);
+  if (closed) closed();
 }
 
 }  // namespace hostmesh

@@ -24,10 +24,15 @@ class LaunchThread {
   LaunchThread(const LaunchThread&) = delete;
   LaunchThread& operator=(const LaunchThread&) = delete;
 
-  // Any thread. Spawns in the order of the calls. `done` is called exactly once, on the launch thread or in
-  // the destructor; it must only post (a
-  // SpawnedProcess is not copied: post it in a shared_ptr; dropped unposted it is killed).
+  // Any thread. Spawns in the order of the calls. `done` is called exactly once, on the launch thread, in
+  // close() or the destructor; it must only post (a SpawnedProcess is not copied: post it in a shared_ptr;
+  // dropped unposted it is killed).
   void launch(SpawnRequest request, Done done);
+
+  // Any thread, once. No spawn begins any more: what is queued, and whatever is asked later, is answered with
+  // kCancelled. `closed` is called when the spawn under way, if there is one, has ended; on the launch thread
+  // or from inside this call, and must only post. The thread itself lives on: children would die with it.
+  void close(std::function<void()> closed);
 
  private:
   struct Impl;

@@ -6,8 +6,8 @@
 //   wait              until the launch is signalled    config               its options, as output
 // and on the thread of the call:
 //   throw             out of launch()                  run:COMMAND          sh -c COMMAND, by the host
-//   run_at:NODE=CMD   the same as the way to NODE      late                 a report for the instance before
-//   this one
+//   run_at:NODE=CMD   the same as the way to NODE      inside               a proc inside this process
+//   late              a report for the instance before this one
 #include <cerrno>
 #include <condition_variable>
 #include <map>
@@ -57,6 +57,7 @@ class Scripted : public Launcher {
         const auto equals = rest.find('=');
         host_.spawn_local(request.id, command(rest.substr(equals + 1), rest.substr(0, equals)));
       }
+      if (step == "inside") host_.run_local_proc(request.id);
       if (step == "late" && previous) previous->launched(request.id, 1, "late");
       if (step == "throw") throw Error(Cause::kRemote, "told to throw", EHOSTDOWN);
     }

@@ -55,6 +55,7 @@ using Errand = std::variant<Post, Call, Answer, std::function<void()>>;
 
 struct SystemCore : std::enable_shared_from_this<SystemCore> {
   SystemCore(Reactor& on, const Config& config, ActorTable actors);
+  SystemCore(Reactor& on, const Config& config, const SystemCore& home);
   ~SystemCore();
 
   // Any thread. In order for each thread; on the reactor thread at once, after what others left before. After
@@ -63,6 +64,8 @@ struct SystemCore : std::enable_shared_from_this<SystemCore> {
   // Any thread: runs on the reactor, never inside this call.
   void defer(std::function<void()> work);
   void close();
+  // After close(), when no turn runs any more.
+  void drop_procs();
 
   std::shared_ptr<ProcCore> find_proc(const ProcId& id) const;
   // Tells the sender of a kSend, if there is still one here or elsewhere. Reactor thread only.
@@ -70,7 +73,7 @@ struct SystemCore : std::enable_shared_from_this<SystemCore> {
 
   Reactor& reactor;
   const std::uint8_t ttl;
-  const ActorTable table;
+  const std::shared_ptr<const ActorTable> table;
   WorkerPool workers;
 
   std::atomic<std::uint64_t> late_replies{0};
@@ -94,6 +97,7 @@ struct SystemCore : std::enable_shared_from_this<SystemCore> {
   bool drain_posted_ = false;
   bool draining_ = false;  // reactor thread only
   bool closed_ = false;
+  std::unordered_map<ProcId, std::unique_ptr<Proc>> closed_procs_;  // what turns that are under way may use
 };
 
 }  // namespace hostmesh::detail

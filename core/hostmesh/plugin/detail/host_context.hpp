@@ -45,6 +45,9 @@ struct SpawnLocal {
   LaunchRequest command;
   std::string node;
 };
+struct RunLocalProc {
+  LaunchId id;
+};
 struct SignalLocal {
   LaunchId id;
   int signal_number;
@@ -57,15 +60,19 @@ struct PauseLocal {
   bool pause;
 };
 using HostCall = std::variant<LaunchedReport, OutputReport, ExitedReport, FailedReport, SpawnLocal,
-                              SignalLocal, CloseStdinLocal, PauseLocal>;
+                              RunLocalProc, SignalLocal, CloseStdinLocal, PauseLocal>;
 
 class HostContext {
  public:
+  // What a plugin may ask for besides reports.
+  enum class LocalProcs : std::uint8_t { kNot, kAllowed };
+
   // `deliver` runs on the reactor after calls came in, once for all that have come meanwhile.
   // `observer` may be null.
-  HostContext(std::string plugin_name, Reactor& reactor, std::function<void()> deliver,
-              std::shared_ptr<PluginObserver> observer)
+  HostContext(std::string plugin_name, LocalProcs local_procs, Reactor& reactor,
+              std::function<void()> deliver, std::shared_ptr<PluginObserver> observer)
       : plugin_name_(std::move(plugin_name)),
+        local_procs_(local_procs),
         observer_(std::move(observer)),
         reactor_(&reactor),
         deliver_(std::move(deliver)) {}
@@ -78,6 +85,7 @@ class HostContext {
   // After destroy(): what comes from now on breaks the contract.
   void closed();
   const std::string& plugin_name() const { return plugin_name_; }
+  LocalProcs local_procs() const { return local_procs_; }
   PluginObserver* observer() const { return observer_.get(); }
 
   // The opaque handle of the C interface.
@@ -90,6 +98,7 @@ class HostContext {
   void observe(const HostCall& call) const;
 
   const std::string plugin_name_;
+  const LocalProcs local_procs_;
   const std::shared_ptr<PluginObserver> observer_;
   std::mutex mutex_;
   Phase phase_ = Phase::kOpen;

@@ -1,0 +1,151 @@
+#include "hostmesh/bootstrap/child_end.hpp"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "hostmesh/base/log.hpp"
+
+namespace hostmesh::bootstrap {
+
+namespace {
+
+Error failed(std::string_view what, const Error& why) {
+  return Error(why.cause(), std::string(what) + ": " + why.text());
+}
+
+}  // namespace
+
+std::string node_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
+}
+
+ChildEnd::ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Ends ends)
+    : node_(node),
+      payload_(std::move(payload)),
+      owner_(std::move(owner)),
+      hooks_(std::move(hooks)),
+      ends_(std::move(ends)) {}
+
+ChildEnd::~ChildEnd() = default;
+
+Result<ChannelAddr> ChildEnd::listen() {
+  if (!payload_.listen_on) return ChannelAddr();
+  const auto transport = parse_transport(*payload_.listen_on);
+  if (!transport) return transport.error();
+  return node_.gate.address(*transport);
+}
+
+void ChildEnd::begin() {
+  const auto address = listen();
+  if (!address) {
+    return node_.reactor.post([weak = weak_from_this(), why = failed("cannot listen", address.error())] {
+      if (const auto self = weak.lock()) self->ends_.failed(why);
+    });
+  }
+  addr_ = *address;
+  const PeerClaim claim{.role = Role::kChild,
+                        .allocation = payload_.allocation,
+                        .rank = payload_.rank,
+                        .incarnation = payload_.incarnation,
+                        .process = addr_.text()};
+  const Hello hello{.pid = ::getpid(), .node = node_name(), .addr = addr_};
+  dial_ = dial(node_.reactor, owner_,
+               {.claim = claim,
+                .key = payload_.key,
+                .deadline = Deadline::after(node_.config.get(attribute::kHelloTimeout)),
+                .expected_server_identity = payload_.owner_identity},
+               node_.config, [this, hello](Result<std::shared_ptr<Connection>> connection) {
+                 const auto keep = shared_from_this();
+                 const auto done = std::exchange(dial_, nullptr);
+                 if (!connection) return ends_.failed(failed("cannot reach its owner", connection.error()));
+                 on_connected(hello, *std::move(connection));
+               });
+}
+
+void ChildEnd::on_connected(const Hello& hello, std::shared_ptr<Connection> connection) {
+  const auto weak = weak_from_this();
+  link_ = node_.system.router().add_link(std::move(connection), {.name = "its owner at " + owner_.text(),
+                                                                 .on_side_message =
+                                                                     [weak](ByteView bytes) {
+                                                                       if (const auto self = weak.lock())
+                                                                         self->on_message(bytes);
+                                                                     },
+                                                                 .on_close =
+                                                                     [weak](const CloseReason&) {
+                                                                       if (const auto self = weak.lock())
+                                                                         self->ends_.at_once(1);
+                                                                     }});
+  tell(hello);
+}
+
+void ChildEnd::on_message(ByteView bytes) {
+  switch (type_of(bytes)) {
+    case MessageType::kStartProc:
+      if (const auto start = unpack<StartProc>(bytes)) return start_proc(*start);
+      break;
+    case MessageType::kHeartbeat:
+      return tell(Heartbeat{});
+    case MessageType::kStopAndExit:
+      if (const auto stop = unpack<StopAndExit>(bytes)) return ends_.in_order(stop->code);
+      break;
+    case MessageType::kExit:
+      if (const auto stop = unpack<Exit>(bytes)) return ends_.at_once(stop->code);
+      break;
+    default:
+      break;
+  }
+  log::error("its owner sent a message that cannot be read; leaving");
+  ends_.at_once(1);
+}
+
+void ChildEnd::start_proc(const StartProc& start) {
+  if (proc_ != nullptr) return;
+  Router& router = node_.system.router();
+  router.set_default(link_);
+  router.bind_address(start.owner_addr, link_);
+  if (!start.peer_secret.empty()) {
+    node_.gate.admit_peers(payload_.allocation, start.peer_secret);
+    dial_peers_with(start.peer_secret);
+  }
+  proc_ = &node_.system.add_proc(start.proc_id);
+  const auto agent = hooks_.on_start(node_, *proc_, start);
+  if (!agent) {
+    return ends_.failed(failed("its proc " + start.proc_id.text() + " cannot be started", agent.error()));
+  }
+  tell(StartedProc{.proc_id = start.proc_id, .agent = *agent, .addr = addr_});
+}
+
+// Other members of the allocation are dialled when first written to.
+void ChildEnd::dial_peers_with(const Secret& secret) {
+  node_.system.router().set_dialer(
+      [this, secret](const ChannelAddr& address, std::function<void(Result<std::shared_ptr<Link>>)> done) {
+        const PeerClaim claim{.role = Role::kPeer,
+                              .allocation = payload_.allocation,
+                              .rank = payload_.rank,
+                              .incarnation = payload_.incarnation,
+                              .process = addr_.text()};
+        auto& slot = peer_dials_.emplace_back();
+        slot = dial(node_.reactor, address,
+                    {.claim = claim,
+                     .key = key_for(secret, claim),
+                     .deadline = Deadline::after(node_.config.get(attribute::kMessageDeliveryTimeout))},
+                    node_.config,
+                    [this, address, done = std::move(done)](Result<std::shared_ptr<Connection>> connection) {
+                      if (!connection) return done(connection.error());
+                      done(node_.system.router().add_link(*std::move(connection), {.name = address.text()}));
+                    });
+      });
+}
+
+void ChildEnd::stop(std::function<void()> done) {
+  hooks_.on_stop(std::move(done));
+}
+
+void ChildEnd::flush(std::function<void()> done) {
+  if (!link_) return done();
+  link_->connection()->flush(std::move(done));
+}
+
+}  // namespace hostmesh::bootstrap

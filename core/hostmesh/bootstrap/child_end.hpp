@@ -1,0 +1,62 @@
+// ChildEnd: the child's end of the bootstrap protocol, the same in a process of its own and inside another.
+//
+// It says Hello to its owner, becomes what StartProc says, answers heartbeats, and reaches other members of
+// its allocation. When and how the child ends is for whoever made it. Reactor thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "hostmesh/bootstrap/child.hpp"
+#include "hostmesh/bootstrap/messages.hpp"
+#include "hostmesh/bootstrap/node.hpp"
+#include "hostmesh/channel/dial.hpp"
+
+namespace hostmesh::bootstrap {
+
+class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
+ public:
+  // What the protocol says about the end of the child; may come more than once, and not from inside begin().
+  struct Ends {
+    std::function<void(int code)> in_order;  // stop what runs here first
+    std::function<void(int code)> at_once;
+    std::function<void(const Error&)> failed;  // it cannot become a proc
+  };
+
+  // `node` and what `hooks` refer to outlive it.
+  ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Ends ends);
+  ~ChildEnd();
+  ChildEnd(const ChildEnd&) = delete;
+  ChildEnd& operator=(const ChildEnd&) = delete;
+
+  void begin();
+  // Stops what runs here, then calls `done`, perhaps inside this call.
+  void stop(std::function<void()> done);
+  // `done` when what was said so far is on its way, perhaps inside this call.
+  void flush(std::function<void()> done);
+
+ private:
+  template <class M>
+  void tell(const M& message) {
+    link_->send_side(pack(message), SendClass::kControl);
+  }
+  Result<ChannelAddr> listen();
+  void on_connected(const Hello& hello, std::shared_ptr<Connection> connection);
+  void on_message(ByteView bytes);
+  void start_proc(const StartProc& start);
+  void dial_peers_with(const Secret& secret);
+
+  Node& node_;
+  const Payload payload_;
+  const ChannelAddr owner_;
+  const ChildHooks hooks_;
+  const Ends ends_;
+  ChannelAddr addr_;  // where it listens
+  std::unique_ptr<Dial> dial_;
+  std::vector<std::unique_ptr<Dial>> peer_dials_;
+  std::shared_ptr<Link> link_;
+  Proc* proc_ = nullptr;
+};
+
+}  // namespace hostmesh::bootstrap
