@@ -1,4 +1,4 @@
-// The first launch of an instance returns after a second and a half.
+// The first launch of a process returns after a second and a half.
 #include "launcher.hpp"
 
 namespace {
@@ -12,7 +12,7 @@ class BlocksInLaunch : public Steps {
   }
 
  private:
-  bool waited_ = false;
+  static inline bool waited_ = false;
 };
 
 }  // namespace

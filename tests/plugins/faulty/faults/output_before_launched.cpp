@@ -1,4 +1,4 @@
-// Says that a launch is launched only when it has written something, and then the output first.
+// The first words of a launch come before it is said to be launched.
 #include "launcher.hpp"
 
 namespace {
@@ -7,23 +7,11 @@ using namespace faulty;
 
 class OutputBeforeLaunched : public Steps {
  public:
-  void tell_launched(const Host&, LaunchId id, pid_t pid) override { untold_[id] = pid; }
-  void tell_output(const Host& host, LaunchId id, Stream stream,
-                   std::span<const std::uint8_t> bytes) override {
-    Steps::tell_output(host, id, stream, bytes);
-    tell_at_last(host, id);
+  void tell_launched(const Host& host, LaunchId id, pid_t pid) override {
+    constexpr std::uint8_t kHeader[] = {'h', 'e', 'a', 'd', 'e', 'r', '\n'};
+    host.output(id, Stream::kStdout, kHeader);
+    Steps::tell_launched(host, id, pid);
   }
-  void tell_end(const Host& host, LaunchId id, const End& end) override {
-    tell_at_last(host, id);
-    Steps::tell_end(host, id, end);
-  }
-
- private:
-  void tell_at_last(const Host& host, LaunchId id) {
-    if (const auto pid = untold_.extract(id)) Steps::tell_launched(host, id, pid.mapped());
-  }
-
-  std::map<LaunchId, pid_t> untold_;
 };
 
 }  // namespace
