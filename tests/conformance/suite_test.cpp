@@ -51,6 +51,21 @@ TEST_F(ConformanceSuite, IsPassedByTheProcessAllocator) {
   EXPECT_GT(verdict.passed.size(), 20U);
 }
 
+TEST_F(ConformanceSuite, IsPassedByProcsInsideThisProcess) {
+  const Verdict verdict = judge(stock("local"));
+
+  EXPECT_EQ(verdict.status, 0) << verdict.text;
+  EXPECT_EQ(verdict.failed, std::set<std::string>{}) << verdict.text;
+  EXPECT_GT(verdict.passed.size(), 15U);
+}
+
+TEST_F(ConformanceSuite, IsPassedByChildrenThatAreForked) {
+  const Verdict verdict = judge(stock("process"), "*", {"--option", "start=fork-server"});
+
+  EXPECT_EQ(verdict.status, 0) << verdict.text;
+  EXPECT_EQ(verdict.failed, std::set<std::string>{}) << verdict.text;
+}
+
 TEST_F(ConformanceSuite, NamesTheOneRuleThatAPluginBreaks) {
   const Verdict verdict = judge(sample("ends_twice"), "order.*");
 

@@ -419,6 +419,11 @@ std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std
   PluginRegistry registry(plugins.search_path());
   auto plugin = value_or_throw(find_plugin(registry, *entry));
   auto options = value_or_throw(validate_options(*entry, plugin->description()));
+  return make_allocator(std::move(plugin), std::move(options), runtime, std::move(command));
+}
+
+std::unique_ptr<Allocator> make_allocator(std::shared_ptr<Plugin> plugin, OptionValues options,
+                                          Runtime& runtime, BootstrapCommand command) {
   return std::make_unique<PluginAllocator>(runtime, std::move(plugin), std::move(options),
                                            std::move(command));
 }

@@ -9,8 +9,11 @@
 
 #include "hostmesh/alloc/alloc.hpp"
 #include "hostmesh/bootstrap/runtime.hpp"
+#include "hostmesh/plugin/description.hpp"
 
 namespace hostmesh {
+
+class Plugin;
 
 // The program that is launched for each rank. It must call bootstrap_if_child() first thing in main.
 struct BootstrapCommand {
@@ -28,6 +31,12 @@ struct BootstrapCommand {
 // The allocator `name` of `file`; an empty name is the file's default, an empty path the usual place. Throws
 // Error: the file's problems as file:line:column, a plugin that cannot be used with its reason.
 std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name,
+                                          Runtime& runtime,
+                                          BootstrapCommand command = BootstrapCommand::stock());
+
+// The allocator of a plugin that is loaded already, with options that validate_options() has accepted. The
+// runtime outlives it.
+std::unique_ptr<Allocator> make_allocator(std::shared_ptr<Plugin> plugin, OptionValues options,
                                           Runtime& runtime,
                                           BootstrapCommand command = BootstrapCommand::stock());
 

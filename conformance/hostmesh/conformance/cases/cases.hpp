@@ -10,6 +10,7 @@ namespace hostmesh::conformance {
 const std::vector<Case>& load_cases();
 const std::vector<Case>& config_cases();
 const std::vector<Case>& order_cases();
+const std::vector<Case>& alloc_cases();
 const std::vector<Case>& launch_cases();
 const std::vector<Case>& output_cases();
 const std::vector<Case>& stop_cases();
