@@ -119,12 +119,13 @@ int exit_on_term(const Arguments& arguments) {
   wait_for_ever();
 }
 
-// Says each USR1 that it gets.
-int tell_signals(const Arguments&) {
+// Says each USR1 that it gets; with `together`, so does a child in the same group.
+int tell_signals(const Arguments& arguments) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGUSR1);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  if (!arguments.empty() && arguments[0] == "together" && ::fork() == 0) ::alarm(kLongestLife_s);
   say_ready();
   for (;;) {
     int got = 0;

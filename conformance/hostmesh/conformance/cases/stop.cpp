@@ -1,4 +1,6 @@
 // Group stop: signals, the lifeline, and destroy.
+#include <sys/wait.h>
+
 #include "hostmesh/conformance/cases/cases.hpp"
 #include "hostmesh/conformance/probe.hpp"
 
@@ -64,13 +66,22 @@ void signal_after_end(Stage& stage) {
               ExitStatus::exited(5));
 }
 
+// The launch, and a process that it has forked and that says the same.
 void group(Stage& stage) {
   Probe probe(stage);
-  const LaunchId launch = probe.launch(stage.payload({"grandchild", "stay"}));
-  probe.await_output(launch, "grandchild ");
+  const LaunchId launch = probe.launch(stage.payload({"tell-signals", "together"}));
+  const auto twice = [](std::string_view word) {
+    return [word](const Seen& seen) {
+      const std::size_t once = seen.out.find(word);
+      return once != std::string::npos && seen.out.find(word, once + 1) != std::string::npos;
+    };
+  };
+  probe.await(launch, "and its child say that they are ready", twice("ready "));
 
+  probe.signal(launch, SIGUSR1);
+
+  probe.await(launch, "and its child say that they got USR1", twice("got "));
   probe.signal(launch, SIGKILL);
-
   const Seen seen = probe.await_end(launch);
   stage.expect(seen.status.is_signal(SIGKILL), "KILL ends the launch", seen.text());
 }
@@ -93,12 +104,31 @@ void during_launch(Stage& stage) {
 void lifeline_ends(Stage& stage) {
   Probe probe(stage);
   const LaunchId launch = probe.launch_ready(stage.payload({"until-stdin-ends", "6"}));
+  const bool early = probe.record().wait_seen(launch, stage.within(std::chrono::milliseconds(200)),
+                                              [](const Seen& seen) { return seen.ended; });
+  stage.expect(!early, "stdin stays open until close_stdin", probe.seen(launch).text());
 
   for (int i = 0; i < kRepeats; ++i) probe.close_stdin(launch);
 
   stage.equal("the end of a payload that exits with 6 when its stdin ends", probe.await_end(launch).status,
               ExitStatus::exited(6));
   for (int i = 0; i < kRepeats; ++i) probe.close_stdin(launch);
+}
+
+// Asked of the kernel when nothing can be on its way any more.
+void no_zombie(Stage& stage) {
+  Probe probe(stage);
+  for (const char* scenario : {"0", "7"}) probe.await_end(probe.launch(stage.payload({"exit", scenario})));
+  const std::vector<std::int64_t> pids = {probe.seen(1).pid, probe.seen(2).pid};
+
+  probe.destroy();
+
+  for (const std::int64_t pid : pids) {
+    siginfo_t info{};
+    const int there = ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT);
+    stage.expect(there != 0, "a launch that has ended leaves no zombie",
+                 "pid " + std::to_string(pid) + " is one");
+  }
 }
 
 void destroy_kills(Stage& stage) {
@@ -164,10 +194,17 @@ const std::vector<Case>& stop_cases() {
        .run = during_launch,
        .builds_on = base},
       {.id = "stop.lifeline-ends",
-       .sentence = "close_stdin ends the launch's stdin, and nothing happens when it is repeated.",
+       .sentence =
+           "A lifeline stays open until close_stdin, which ends it; nothing happens when that is repeated.",
        .needs = needs::kProcesses | needs::kLifeline | needs::kOutput | needs::kExitStatus,
        .rule = "abi.h, close_stdin",
        .run = lifeline_ends,
+       .builds_on = base},
+      {.id = "stop.no-zombie",
+       .sentence = "A launch that has ended leaves no zombie behind.",
+       .needs = needs::kProcesses | needs::kSameMachine,
+       .rule = "abi.h, destroy",
+       .run = no_zombie,
        .builds_on = base},
       {.id = "stop.destroy-kills",
        .sentence = "destroy kills what still runs.",
