@@ -14,5 +14,10 @@ const std::vector<Case>& alloc_cases();
 const std::vector<Case>& launch_cases();
 const std::vector<Case>& output_cases();
 const std::vector<Case>& stop_cases();
+const std::vector<Case>& orphans_cases();
+const std::vector<Case>& detect_cases();
+const std::vector<Case>& secure_cases();
+const std::vector<Case>& scale_cases();
+const std::vector<Case>& files_cases();
 
 }  // namespace hostmesh::conformance

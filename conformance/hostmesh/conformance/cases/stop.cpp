@@ -1,6 +1,13 @@
 // Group stop: signals, the lifeline, and destroy.
+#include <poll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
+
+#include "hostmesh/base/fd.hpp"
 #include "hostmesh/conformance/cases/cases.hpp"
 #include "hostmesh/conformance/probe.hpp"
 
@@ -151,6 +158,65 @@ void destroy_returns(Stage& stage) {
                "it took " + (call.took ? hostmesh::to_string(*call.took) : "for ever"));
 }
 
+void frozen(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch_ready(stage.payload({"freeze"}));
+
+  probe.signal(launch, SIGTERM);
+  probe.signal(launch, SIGKILL);
+
+  const Seen seen = probe.await_end(launch);
+  stage.expect(seen.status.is_signal(SIGKILL) || seen.status.is_signal(SIGTERM),
+               "KILL ends a launch that is stopped", seen.text());
+}
+
+void repeated(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch_ready(stage.payload({"tell-signals"}));
+  const std::string line = "got " + std::to_string(SIGUSR1) + "\n";
+
+  std::string wanted;
+  for (int i = 0; i < kRepeats; ++i) {
+    probe.signal(launch, SIGUSR1);
+    wanted += line;
+    probe.await_output(launch, wanted);
+  }
+
+  for (int i = 0; i < kRepeats; ++i) probe.signal(launch, SIGKILL);
+  probe.await_end(launch);
+}
+
+void destroy_again_and_again(Stage& stage) {
+  for (int i = 0; i < kRepeats; ++i) {
+    Probe probe(stage);
+    probe.launch_ready(stage.payload({"ignore-term"}));
+    probe.destroy();
+  }
+  // That nobody is left is looked at after every case.
+}
+
+void signal_reaches_who_was_started(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch(stage.payload({"grandchild", "stay"}));
+  const Seen seen = probe.await_output(launch, "\n");
+  const auto grandchild =
+      static_cast<pid_t>(std::atoi(seen.out.c_str() + std::string_view("grandchild ").size()));
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, grandchild, 0)));
+  stage.expect(static_cast<bool>(pidfd), "the process that it started lives", seen.out);
+
+  probe.signal(launch, SIGTERM);
+
+  pollfd ended{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(stage.within(std::chrono::seconds(3)).remaining());
+  int got = 0;
+  do {
+    got = ::poll(&ended, 1, static_cast<int>(left.count()));
+  } while (got < 0 && errno == EINTR);
+  stage.expect(got == 1, "TERM ends the process that the launch has started, too", "it lives");
+  probe.await_end(launch);
+}
+
 }  // namespace
 
 const std::vector<Case>& stop_cases() {
@@ -187,6 +253,24 @@ const std::vector<Case>& stop_cases() {
        .rule = "abi.h, HOSTMESH_CAPABILITY_SIGNAL",
        .run = group,
        .builds_on = base},
+      {.id = "stop.group-term",
+       .sentence = "TERM, too, reaches what a launch has started in its process group.",
+       .needs = signals | needs::kSameMachine,
+       .rule = "abi.h, HOSTMESH_CAPABILITY_SIGNAL",
+       .run = signal_reaches_who_was_started,
+       .builds_on = base},
+      {.id = "stop.frozen",
+       .sentence = "KILL ends a launch that is stopped.",
+       .needs = signals | needs::kExitStatus,
+       .rule = kSignal,
+       .run = frozen,
+       .builds_on = base},
+      {.id = "stop.repeated",
+       .sentence = "A signal that is sent ten times arrives ten times.",
+       .needs = signals,
+       .rule = kSignal,
+       .run = repeated,
+       .builds_on = base},
       {.id = "stop.during-launch",
        .sentence = "A launch that is killed before it is reported as launched still comes to its end.",
        .needs = signals,
@@ -211,6 +295,12 @@ const std::vector<Case>& stop_cases() {
        .needs = needs::kProcesses | needs::kOutput,
        .rule = "abi.h, destroy",
        .run = destroy_kills,
+       .builds_on = base},
+      {.id = "stop.destroy-repeated",
+       .sentence = "destroy kills what still runs, every time.",
+       .needs = needs::kProcesses | needs::kOutput,
+       .rule = "abi.h, destroy",
+       .run = destroy_again_and_again,
        .builds_on = base},
       {.id = "stop.destroy-returns",
        .sentence = "destroy returns at once, whatever still runs.",
