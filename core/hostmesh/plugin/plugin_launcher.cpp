@@ -14,6 +14,7 @@
 
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/plugin/detail/host_context.hpp"
+#include "hostmesh/process/child_registry.hpp"
 
 namespace hostmesh {
 
@@ -51,6 +52,8 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
     bool paused = false;              // by the consumer
     bool paused_by_plugin = false;    // what the host runs only
     bool ended = false;               // the end is among `held`
+    bool unsettled = false;           // the registry waits to be told whose child it is
+    pid_t child = 0;                  // the plugin\'s own, on this machine
     std::deque<HostCall> held;        // what came while paused
     // What a proc inside this process is started with; kept until it is clear that it will not be one.
     std::optional<LaunchRequest> request;
@@ -71,6 +74,11 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   void drop(const char* report, LaunchId id, const char* why) const;
 
   void deliver();
+  // A child of the plugin's own is no orphan, neither while it is launched nor while it runs.
+  void launch_begins(Launch& launch) const;
+  void launch_is_over(Launch& launch, pid_t child) const;
+  void forget_child(Launch& launch) const;
+
   void on(LaunchedReport& report);
   void on(OutputReport& report);
   void on(ExitedReport& report);
@@ -117,6 +125,7 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   Events events;
   std::shared_ptr<HostContext> context;
   hostmesh_instance* instance = nullptr;
+  std::shared_ptr<ChildRegistry> registry;
   std::unique_ptr<LocalLauncher> local;
   MakeChildLauncher make_local_procs;
   std::unique_ptr<ChildLauncher> local_procs;  // made by the first launch that is one
@@ -175,12 +184,31 @@ PluginLauncher::State::Launch* PluginLauncher::State::reported(const char* repor
   return launch;
 }
 
+void PluginLauncher::State::launch_begins(Launch& launch) const {
+  if (!registry || !plugin->description().can(Capability::kSameMachine)) return;
+  registry->begin_launch();
+  launch.unsettled = true;
+}
+
+void PluginLauncher::State::launch_is_over(Launch& launch, pid_t child) const {
+  if (!std::exchange(launch.unsettled, false)) return;
+  if (child > 0) registry->add_foreign(child);
+  launch.child = child;
+  registry->end_launch(0);
+}
+
+void PluginLauncher::State::forget_child(Launch& launch) const {
+  launch_is_over(launch, 0);
+  if (const pid_t child = std::exchange(launch.child, 0); child > 0) registry->remove_foreign(child);
+}
+
 void PluginLauncher::State::on(LaunchedReport& report) {
   Launch* launch = reported("launched", report.id);
   if (launch == nullptr) return;
   if (launch->phase == Phase::kLaunched) return drop("launched", report.id, "it was already launched");
   launch->phase = Phase::kLaunched;
   launch->request.reset();
+  launch_is_over(*launch, static_cast<pid_t>(report.pid));
   emit(*launch, std::move(report));
 }
 
@@ -240,7 +268,10 @@ void PluginLauncher::State::on(RunLocalProc& call) {
 PluginLauncher::State::Launch* PluginLauncher::State::to_be_run(const char* call, LaunchId id) {
   Launch* launch = reported(call, id);
   if (launch == nullptr) return nullptr;
-  if (launch->phase == Phase::kLaunching) return launch;
+  if (launch->phase == Phase::kLaunching) {
+    launch_is_over(*launch, 0);
+    return launch;
+  }
   drop(call, id, "it was already launched");
   return nullptr;
 }
@@ -260,6 +291,7 @@ void PluginLauncher::State::emit(Launch& launch, HostCall event) {
 }
 
 void PluginLauncher::State::emit_end(Launch& launch, HostCall event) {
+  forget_child(launch);
   launch.ended = true;
   emit(launch, std::move(event));
 }
@@ -328,6 +360,7 @@ PluginLauncher::PluginLauncher(std::shared_ptr<Plugin> plugin, const hostmesh_pl
                                Reactor& reactor, LaunchThread& launch_thread, Events events,
                                LocalLauncher::Options local, MakeChildLauncher local_procs)
     : state_(std::make_shared<State>(std::move(plugin), table, reactor, std::move(events))) {
+  state_->registry = local.registry;
   state_->local =
       std::make_unique<LocalLauncher>(reactor, launch_thread, std::move(local), state_->host_events());
   state_->make_local_procs = std::move(local_procs);
@@ -340,6 +373,7 @@ PluginLauncher::~PluginLauncher() {
     state_->guarded("destroy", 0, [this] { state_->table.destroy(state_->instance); });
   }
   if (state_->context) state_->context->closed();
+  for (auto& [id, launch] : state_->launches) state_->forget_child(launch);
   state_->local.reset();
   state_->local_procs.reset();
 }
@@ -365,6 +399,7 @@ Result<> PluginLauncher::open(std::shared_ptr<HostContext> context, const hostme
 void PluginLauncher::launch(LaunchId id, LaunchRequest request) {
   const auto [at, fresh] = state_->launches.try_emplace(id);
   HOSTMESH_ASSERT(fresh, "a launch id was used twice");
+  state_->launch_begins(at->second);
   if (state_->plugin->description().can(Capability::kLocalProcs)) at->second.request = request;
   const TextListView argv(request.argv);
   const TextListView environment(request.environment);

@@ -1,6 +1,5 @@
 // Group launch: what a launch is handed, and what is said of how it ended.
 #include <algorithm>
-#include <filesystem>
 
 #include "hostmesh/conformance/cases/cases.hpp"
 #include "hostmesh/conformance/cases/described.hpp"
@@ -9,7 +8,6 @@ namespace hostmesh::conformance {
 
 namespace {
 
-constexpr std::string_view kReports = "abi.h, hostmesh_host_table";
 constexpr std::string_view kLaunch = "abi.h, hostmesh_launch";
 constexpr std::string_view kExit = "abi.h, HOSTMESH_CAPABILITY_EXIT_STATUS";
 
@@ -110,66 +108,6 @@ void returns(Stage& stage) {
   }
 }
 
-void command_missing(Stage& stage) {
-  for (const std::string name : {"/nonexistent/hostmesh-conformance", "hostmesh-conformance-nonexistent"}) {
-    LaunchRequest request = stage.payload({});
-    request.argv = {name};
-    Probe probe(stage);
-    const LaunchId launch = probe.launch(std::move(request));
-
-    const Seen seen = probe.await_end(launch);
-
-    stage.expect(!seen.launched && seen.error, "a command that is not there is reported as failed, alone",
-                 (seen.launched ? "launched, then " : "") + seen.text());
-  }
-}
-
-void pid(Stage& stage) {
-  Probe probe(stage);
-  const Described got = describe(stage, probe, stage.payload({"describe"}));
-
-  const std::int64_t told = probe.seen(1).pid;
-  stage.equal("the pid of a launch on this machine", told, std::stoll(got.facts.at("pid")));
-}
-
-void working_directory(Stage& stage) {
-  const std::filesystem::path folder = std::filesystem::canonical("/usr");
-  LaunchRequest request = stage.payload({"describe"});
-  request.working_directory = folder.string();
-  Probe probe(stage);
-
-  const Described got = describe(stage, probe, std::move(request));
-
-  stage.equal("the working directory", got.facts.at("cwd"), folder.string());
-}
-
-// Sockets, pipes and files of the host's and of other launches are none of its business; whoever holds one
-// keeps others from seeing its end.
-void descriptors(Stage& stage) {
-  Probe probe(stage);
-  const LaunchId other = probe.launch(stage.payload({"until-stdin-ends", "0"}));
-  probe.await_launched(other);
-
-  const Described got = describe(stage, probe, stage.payload({"describe"}));
-
-  for (const auto& [number, target] : got.descriptors) {
-    stage.expect(number <= 2, "a launch has no descriptors but 0, 1 and 2",
-                 std::to_string(number) + " is " + target);
-  }
-}
-
-void signals_as_usual(Stage& stage) {
-  Probe probe(stage);
-
-  const Described got = describe(stage, probe, stage.payload({"describe"}));
-
-  for (const auto& [field, what] : {std::pair("SigBlk", "blocked"), std::pair("SigIgn", "ignored")}) {
-    const std::string& mask = got.facts.at(field);
-    stage.expect(mask.find_first_not_of('0') == std::string::npos,
-                 "a launch begins with no signal " + std::string(what), "the mask of those is " + mask);
-  }
-}
-
 }  // namespace
 
 const std::vector<Case>& launch_cases() {
@@ -213,36 +151,6 @@ const std::vector<Case>& launch_cases() {
        .needs = needs::kProcesses,
        .rule = "abi.h, rules for both sides",
        .run = returns,
-       .builds_on = base},
-      {.id = "launch.command-missing",
-       .sentence = "A command that cannot be executed is reported as failed, and never as launched.",
-       .needs = needs::kProcesses | needs::kSameMachine,
-       .rule = kReports,
-       .run = command_missing,
-       .builds_on = base},
-      {.id = "launch.pid",
-       .sentence = "A launch on this machine is reported with its own pid.",
-       .needs = described | needs::kSameMachine,
-       .rule = "abi.h, launched",
-       .run = pid,
-       .builds_on = base},
-      {.id = "launch.working-directory",
-       .sentence = "A launch starts in the working directory that was asked for.",
-       .needs = described,
-       .rule = kLaunch,
-       .run = working_directory,
-       .builds_on = base},
-      {.id = "launch.descriptors",
-       .sentence = "A launch has stdin, stdout and stderr, and no other descriptor.",
-       .needs = described | needs::kSameMachine,
-       .rule = "abi.h, hostmesh_command",
-       .run = descriptors,
-       .builds_on = base},
-      {.id = "launch.signals-as-usual",
-       .sentence = "A launch begins with no signal blocked or ignored.",
-       .needs = described | needs::kSameMachine,
-       .rule = kLaunch,
-       .run = signals_as_usual,
        .builds_on = base},
   };
   return cases;

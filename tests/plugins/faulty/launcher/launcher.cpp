@@ -135,7 +135,9 @@ void PipeLauncher::end(LaunchId id) {
   Child child = std::move(children_.at(id));
   children_.erase(id);
   siginfo_t info{};
-  ::waitid(P_PID, static_cast<id_t>(child.pid), &info, WEXITED | WNOWAIT);
+  if (::waitid(P_PID, static_cast<id_t>(child.pid), &info, WEXITED | WNOWAIT) != 0) {
+    return host_.failed(id, hostmesh::plugin::Cause::kPeerGone, "somebody else has waited for it", errno);
+  }
   // Whoever is left of its group; while it is not reaped the group's number is nobody else's.
   ::kill(-child.pid, SIGKILL);
   steps_->read_the_rest(host_, id, child);
