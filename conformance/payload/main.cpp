@@ -191,15 +191,18 @@ int until_stdin_ends(const Arguments& arguments) {
   }
 }
 
-// A child in the same group that holds our stdout; says its pid, and ends (or waits, with `stay`).
+// A child in the same group that holds our stdout; says its pid, and ends. With `stay` it waits, with `deaf`
+// it waits and ignores TERM, which its child does not.
 int grandchild(const Arguments& arguments) {
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(kLongestLife_s);
     wait_for_ever();
   }
+  const std::string what = arguments.empty() ? "" : arguments[0];
+  if (what == "deaf") ::signal(SIGTERM, SIG_IGN);
   say("grandchild " + std::to_string(child) + "\n");
-  if (!arguments.empty() && arguments[0] == "stay") wait_for_ever();
+  if (what == "stay" || what == "deaf") wait_for_ever();
   return 0;
 }
 

@@ -105,6 +105,23 @@ TEST_F(ConformanceSuite, TakesAnAllocatorOfAPluginsYaml) {
   EXPECT_NE(suite.out().find("process 1.0.0 conforms"), std::string::npos) << suite.out();
 }
 
+// With cases under way that would go on for a while, and processes below them.
+TEST_F(ConformanceSuite, EndsAtOnceWhenItIsInterrupted) {
+  for (const int number : {SIGINT, SIGTERM}) {
+    Running suite(hostmesh({"conformance", "--plugin", stock("process"), "--patience", "20", "--only",
+                            "detect.*,stop.destroy-*,orphans.*"}));
+    ASSERT_TRUE(suite.read_until_out("ok    load.accepted")) << suite.err();
+
+    suite.signal(number);
+
+    EXPECT_TRUE(suite.finish());
+    EXPECT_EQ(suite.status(), 128 + number);
+    EXPECT_NE(suite.err().find("interrupted by " + std::string(number == SIGINT ? "INT" : "TERM")),
+              std::string::npos)
+        << suite.err();
+  }
+}
+
 TEST_F(ConformanceSuite, IsWhatThePageSays) {
   Running suite(hostmesh({"conformance", "--list", "--format", "markdown"}));
   EXPECT_TRUE(suite.finish());

@@ -98,7 +98,8 @@ ProcMesh Fleet::procs(HostMesh& mesh, const Extent& per_host) {
   options.bootstrap = child();
   options.within = stage_.deadline().remaining();
   options.on_change = [this](const ProcChange& change) {
-    stage_.note("proc " + std::to_string(change.rank) + " changes");
+    stage_.note("proc " + std::to_string(change.rank) + ", pid " + std::to_string(change.pid) + " changes" +
+                (change.reason ? ": " + change.reason->text() : ""));
   };
   return mesh.spawn("procs", per_host, std::move(options));
 }

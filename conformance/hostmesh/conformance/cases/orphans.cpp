@@ -152,7 +152,9 @@ const std::vector<Case>& orphans_cases() {
       {.id = "orphans.killed-with-a-mesh",
        .sentence =
            "When a client is killed, neither its hosts nor their procs outlive it, nor what those have "
-           "sent away into sessions of its own.",
+           "sent away into sessions of their own.",
+       // One that kills its launches with the host gives them no time to clean up below them.
+       .level = Level::kShould,
        .needs = counted | needs::kLifeline,
        .deadline = std::chrono::seconds(20),
        .rule = kLifeline,
