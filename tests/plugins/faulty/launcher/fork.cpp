@@ -86,7 +86,7 @@ struct Failed {
 [[noreturn]] void become(const Plan& plan) {
   if (plan.setup.own_group) ::setpgid(0, 0);
   if (plan.setup.dies_with_host) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != plan.parent) ::_exit(127);
   }
   if (plan.setup.default_signals) {

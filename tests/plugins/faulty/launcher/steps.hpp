@@ -35,7 +35,8 @@ using hostmesh::plugin::Stream;
 // How a child is made, besides its command.
 struct Setup {
   bool own_group = true;
-  bool dies_with_host = true;  // the kernel kills it when the launcher's thread ends
+  // TERM comes from the kernel when the launcher's thread ends; not KILL, for a child has to clean up.
+  bool dies_with_host = true;
   bool default_signals = true;
   bool nothing_blocked = true;
   bool only_its_descriptors = true;
