@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <string_view>
 
+#include "hostmesh/bootstrap/exec_request.hpp"
 #include "hostmesh/mesh/child_main.hpp"
 #include "hostmesh/process/fork_server.hpp"
 
@@ -23,7 +25,10 @@ void map_code() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == hostmesh::bootstrap::kExecOption) {
+    hostmesh::bootstrap::exec_as_requested();
+  }
   hostmesh::serve_forks_if_asked();
   map_code();
   hostmesh::bootstrap_if_child();

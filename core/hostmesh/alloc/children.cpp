@@ -284,6 +284,12 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     if (!closed && events.on_output) events.on_output(id, stream, bytes);
   }
 
+  void on_channel(LaunchId launch, UniqueFd socket) {
+    const Child* child = find_launch(launch);
+    if (child == nullptr || child->machine->ended() || !events.on_channel) return;
+    events.on_channel(child->id, std::move(socket));
+  }
+
   void on_exited(LaunchId launch, const ExitStatus& status) {
     Child* child = take_launch(launch);
     if (child == nullptr) return;
@@ -326,6 +332,7 @@ Result<std::unique_ptr<Children>> Children::make(Reactor& reactor, const MakeLau
   auto launcher = make_launcher(ChildLauncher::Events{
       .on_launched = [self](LaunchId launch, std::int64_t pid,
                             const std::string& node) { self->on_launched(launch, pid, node); },
+      .on_channel = [self](LaunchId launch, UniqueFd socket) { self->on_channel(launch, std::move(socket)); },
       .on_output = [self](LaunchId launch, Stream stream,
                           ByteView bytes) { self->on_output(launch, stream, bytes); },
       .on_exited = [self](LaunchId launch, const ExitStatus& status) { self->on_exited(launch, status); },

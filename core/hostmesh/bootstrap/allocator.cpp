@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <future>
+#include <set>
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
@@ -78,7 +79,12 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
          .on_stopped = [this](ChildId rank, const StopReason& reason,
                               Children::Events::More more) { on_stopped(rank, reason, more); },
          .on_failed = [this](ChildId rank, const Error& error) { on_failed(rank, error); },
-         .on_output = nullptr});
+         .on_output = nullptr,
+         .on_channel =
+             [this](ChildId rank, UniqueFd socket) {
+               behind_stdio_.insert(rank);
+               node_.gate.serve(std::move(socket), uuid_, rank);
+             }});
     if (!children) return children.error();
     children_ = *std::move(children);
     node_.gate.admit(uuid_, secret_, *this);
@@ -146,7 +152,9 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     return {.proc_id =
                 spec_.proc_name ? ProcId::direct(hello.addr, *spec_.proc_name) : ProcId::ranked(uuid_, rank),
             .owner_addr = *node_.gate.address(Transport::kUnix),
-            .peer_secret = peer_secret_,
+            // Who is reached over its stdin and stdout may be on a machine that no other one can reach: its
+            // way to all others is its owner.
+            .peer_secret = behind_stdio_.contains(rank) ? Secret() : peer_secret_,
             .mesh = uuid_};
   }
 
@@ -184,7 +192,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                  {bootstrap::kEnvProcessName, "host rank:" + std::to_string(rank) + " @" + uuid_}}),
             .working_directory = command_.working_directory,
             .stdin_payload = bootstrap::pack_payload(payload),
-            .stdin_use = LaunchRequest::Stdin::kLifeline};
+            .stdin_use = LaunchRequest::Stdin::kLifeline,
+            .protocol = LaunchRequest::Protocol::kBootstrap};
   }
 
   void publish(const ProcState& state) {
@@ -281,6 +290,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   ChannelAddr gate_address_;
   std::vector<ChildCreated> created_;
   std::vector<bootstrap::StartedProc> started_;
+  std::set<Rank> behind_stdio_;
   std::unique_ptr<Children> children_;
   std::function<void(const ProcState&)> observer_;
   ProcStateQueue queue_;

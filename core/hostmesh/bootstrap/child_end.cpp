@@ -21,12 +21,15 @@ std::string node_name() {
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
 }
 
-ChildEnd::ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Events events)
+ChildEnd::ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Events events,
+                   std::optional<StdioEnds> stdio)
     : node_(node),
       payload_(std::move(payload)),
       owner_(std::move(owner)),
       hooks_(std::move(hooks)),
-      events_(std::move(events)) {}
+      events_(std::move(events)),
+      stdio_(std::move(stdio)),
+      owner_text_(stdio_ ? stdio_->description : owner_.text()) {}
 
 ChildEnd::~ChildEnd() = default;
 
@@ -51,22 +54,26 @@ void ChildEnd::begin() {
                         .incarnation = payload_.incarnation,
                         .process = addr_.text()};
   const Hello hello{.pid = ::getpid(), .node = node_name(), .addr = addr_};
-  dial_ = dial(node_.reactor, owner_,
-               {.claim = claim,
-                .key = payload_.key,
-                .deadline = Deadline::after(node_.config.get(attribute::kHelloTimeout)),
-                .expected_server_identity = payload_.owner_identity},
-               node_.config, [this, hello](Result<std::shared_ptr<Connection>> connection) {
-                 const auto keep = shared_from_this();
-                 const auto done = std::exchange(dial_, nullptr);
-                 if (!connection) return events_.failed(failed("cannot reach its owner", connection.error()));
-                 on_connected(hello, *std::move(connection));
-               });
+  const DialOptions options{.claim = claim,
+                            .key = payload_.key,
+                            .deadline = Deadline::after(node_.config.get(attribute::kHelloTimeout)),
+                            .expected_server_identity = payload_.owner_identity};
+  const auto done = [this, hello](Result<std::shared_ptr<Connection>> connection) {
+    const auto keep = shared_from_this();
+    const auto dialled = std::exchange(dial_, nullptr);
+    if (!connection) return events_.failed(failed("cannot reach its owner", connection.error()));
+    on_connected(hello, *std::move(connection));
+  };
+  if (stdio_) {
+    dial_ = dial_over(node_.reactor, *std::exchange(stdio_, std::nullopt), options, node_.config, done);
+  } else {
+    dial_ = dial(node_.reactor, owner_, options, node_.config, done);
+  }
 }
 
 void ChildEnd::on_connected(const Hello& hello, std::shared_ptr<Connection> connection) {
   const auto weak = weak_from_this();
-  link_ = node_.system.router().add_link(std::move(connection), {.name = "its owner at " + owner_.text(),
+  link_ = node_.system.router().add_link(std::move(connection), {.name = "its owner at " + owner_text_,
                                                                  .on_side_message =
                                                                      [weak](ByteView bytes) {
                                                                        if (const auto self = weak.lock())

@@ -6,12 +6,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "hostmesh/bootstrap/child.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
 #include "hostmesh/bootstrap/node.hpp"
-#include "hostmesh/channel/dial.hpp"
+#include "hostmesh/channel/stdio.hpp"
 
 namespace hostmesh::bootstrap {
 
@@ -26,8 +28,9 @@ class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
     std::function<void()> connected;           // not an end: it has reached its owner. May be empty
   };
 
-  // `node` and what `hooks` refer to outlive it.
-  ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Events events);
+  // Over `stdio`, when it is there, or else at `owner`. `node` and what `hooks` refer to outlive it.
+  ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Events events,
+           std::optional<StdioEnds> stdio = std::nullopt);
   ~ChildEnd();
   ChildEnd(const ChildEnd&) = delete;
   ChildEnd& operator=(const ChildEnd&) = delete;
@@ -54,7 +57,9 @@ class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
   const ChannelAddr owner_;
   const ChildHooks hooks_;
   const Events events_;
-  ChannelAddr addr_;  // where it listens
+  std::optional<StdioEnds> stdio_;  // until it is dialled over
+  const std::string owner_text_;    // for messages
+  ChannelAddr addr_;                // where it listens
   std::unique_ptr<Dial> dial_;
   std::vector<std::unique_ptr<Dial>> peer_dials_;
   std::shared_ptr<Link> link_;

@@ -21,8 +21,9 @@ namespace {
 constexpr std::uint32_t kMinAbi = 1;
 constexpr std::uint32_t kMaxAbi = HOSTMESH_ABI_VERSION;
 
-// The sizes of version 1, and of version 2 as well: what is shorter lacks what we read.
-constexpr std::size_t kTableSize = sizeof(hostmesh_plugin_table);
+// The sizes of version 1: what is shorter lacks what we read.
+constexpr std::size_t kTableSize =
+    offsetof(hostmesh_plugin_table, destroy) + sizeof(hostmesh_plugin_table::destroy);
 constexpr std::size_t kDescriptionSize = sizeof(hostmesh_description);
 constexpr std::size_t kOptionSize = sizeof(hostmesh_option);
 

@@ -1,5 +1,6 @@
 #include "hostmesh/plugin/plugin_launcher.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <deque>
@@ -15,6 +16,7 @@
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/plugin/detail/host_context.hpp"
 #include "hostmesh/process/child_registry.hpp"
+#include "hostmesh/process/lines.hpp"
 
 namespace hostmesh {
 
@@ -41,7 +43,19 @@ struct TextListView {
   std::vector<hostmesh_text> texts;
 };
 
+// Whether a plugin's table, which may be older than ours, has that function.
+template <class Slot>
+bool has_slot(const hostmesh_plugin_table& table, Slot hostmesh_plugin_table::*slot) {
+  const auto* const begin = reinterpret_cast<const unsigned char*>(&table);
+  const auto* const at = reinterpret_cast<const unsigned char*>(&(table.*slot));
+  return static_cast<std::size_t>(at - begin) + sizeof(Slot) <= table.size && table.*slot != nullptr;
+}
+
 }  // namespace
+
+// Of a command with a marker.
+constexpr std::size_t kLastLines = 20;
+constexpr std::size_t kMostEarlyStderr = 1 << 20;  // bytes; what exceeds them is only in the last lines
 
 struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::State> {
   enum class Phase : std::uint8_t { kLaunching, kLaunched };
@@ -57,6 +71,10 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
     std::deque<HostCall> held;        // what came while paused
     // What a proc inside this process is started with; kept until it is clear that it will not be one.
     std::optional<LaunchRequest> request;
+    // Of a command with a marker.
+    bool has_marker = false;
+    Bytes early_stderr;  // before it is launched; what comes later is output
+    LineTail last_lines{kLastLines};
   };
 
   State(std::shared_ptr<Plugin> of, const hostmesh_plugin_table& calls, Reactor& on, Events to)
@@ -118,6 +136,12 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   void tell(HostCall& event);
 
   Events host_events();
+  void local_started(LaunchId id);
+  void local_output(LaunchId id, OutputStream stream, ByteView bytes);
+  void local_ended(LaunchId id, const ExitStatus& status);
+  // What the plugin makes of it; kReport where it has nothing to say.
+  enum class Verdict : std::uint8_t { kReport, kFail, kTakeBack };
+  Verdict ask_plugin(LaunchId id, const Launch& launch, const ExitStatus& status, hostmesh_error& error);
 
   std::shared_ptr<Plugin> plugin;
   const hostmesh_plugin_table& table;
@@ -248,6 +272,9 @@ void PluginLauncher::State::on(SpawnLocal& call) {
   launch->request.reset();
   launch->runner = local.get();
   launch->node = std::move(call.node);
+  launch->has_marker = !call.command.marker.empty();
+  launch->last_lines = LineTail(kLastLines);
+  launch->early_stderr.clear();
   local->launch(call.id, std::move(call.command));
   pause_local(call.id, *launch);
 }
@@ -327,25 +354,25 @@ ChildLauncher::Events PluginLauncher::State::host_events() {
           [this](LaunchId id, std::int64_t pid, const std::string& node) {
             Launch* launch = find(id);
             if (launch == nullptr) return;
+            const auto self = shared_from_this();
+            if (launch->has_marker) local_started(id);
             launch->phase = Phase::kLaunched;
-            if (!events.on_launched) return;
-            const auto self = shared_from_this();
             const std::string remote = launch->node;
-            events.on_launched(id, remote.empty() ? pid : 0, remote.empty() ? node : remote);
+            const Bytes early = std::exchange(launch->early_stderr, {});
+            if (events.on_launched)
+              events.on_launched(id, remote.empty() ? pid : 0, remote.empty() ? node : remote);
+            if (!closed && !early.empty() && events.on_output)
+              events.on_output(id, OutputStream::kStderr, early);
           },
-      .on_output =
-          [this](LaunchId id, OutputStream stream, ByteView bytes) {
-            if (find(id) == nullptr || !events.on_output) return;
+      .on_channel =
+          [this](LaunchId id, UniqueFd socket) {
+            if (find(id) == nullptr || !events.on_channel) return;
             const auto self = shared_from_this();
-            events.on_output(id, stream, bytes);
+            events.on_channel(id, std::move(socket));
           },
-      .on_exited =
-          [this](LaunchId id, const ExitStatus& status) {
-            if (find(id) == nullptr) return;
-            const auto self = shared_from_this();
-            launches.erase(id);
-            if (events.on_exited) events.on_exited(id, status);
-          },
+      .on_output = [this](LaunchId id, OutputStream stream,
+                          ByteView bytes) { local_output(id, stream, bytes); },
+      .on_exited = [this](LaunchId id, const ExitStatus& status) { local_ended(id, status); },
       .on_failed =
           [this](LaunchId id, const Error& error) {
             if (find(id) == nullptr) return;
@@ -354,6 +381,75 @@ ChildLauncher::Events PluginLauncher::State::host_events() {
             if (events.on_failed) events.on_failed(id, error);
           },
   };
+}
+
+void PluginLauncher::State::local_started(LaunchId id) {
+  if (!has_slot(table, &hostmesh_plugin_table::local_started)) return;
+  guarded("local_started", id, [&] { table.local_started(instance, id); });
+}
+
+void PluginLauncher::State::local_output(LaunchId id, OutputStream stream, ByteView bytes) {
+  Launch* const launch = find(id);
+  if (launch == nullptr) return;
+  const bool is_early = launch->has_marker && launch->phase == Phase::kLaunching;
+  if (launch->has_marker && (is_early || stream == OutputStream::kStderr)) launch->last_lines.feed(bytes);
+  if (is_early) {
+    const std::size_t room = kMostEarlyStderr - launch->early_stderr.size();
+    const ByteView kept = bytes.first(std::min(room, bytes.size()));
+    if (stream == OutputStream::kStderr)
+      launch->early_stderr.insert(launch->early_stderr.end(), kept.begin(), kept.end());
+    return;
+  }
+  if (!events.on_output) return;
+  const auto self = shared_from_this();
+  events.on_output(id, stream, bytes);
+}
+
+// Without the plugin's word, the end of a command is the end of its launch; before the marker there was none.
+void PluginLauncher::State::local_ended(LaunchId id, const ExitStatus& status) {
+  Launch* const launch = find(id);
+  if (launch == nullptr) return;
+  const auto self = shared_from_this();
+  hostmesh_error error = detail::empty_error();
+  const Verdict verdict = ask_plugin(id, *launch, status, error);
+  const bool has_started = launch->phase == Phase::kLaunched;
+  if (verdict == Verdict::kTakeBack && !has_started) {
+    launch->runner = nullptr;
+    return;
+  }
+  const std::vector<std::string> lines = launch->last_lines.lines();
+  launches.erase(id);
+  if (verdict == Verdict::kFail) {
+    if (events.on_failed) events.on_failed(id, detail::to_error(name(), error));
+  } else if (has_started) {
+    if (events.on_exited) events.on_exited(id, status);
+  } else if (events.on_failed) {
+    events.on_failed(id, Error(ErrorInfo{.cause = Cause::kSpawnFailed,
+                                         .message = "its command ended before the launch had begun",
+                                         .exit_status = status.text(),
+                                         .last_lines = lines}));
+  }
+}
+
+PluginLauncher::State::Verdict PluginLauncher::State::ask_plugin(LaunchId id, const Launch& launch,
+                                                                 const ExitStatus& status,
+                                                                 hostmesh_error& error) {
+  if (launch.runner != local.get() || !has_slot(table, &hostmesh_plugin_table::local_ended))
+    return Verdict::kReport;
+  std::string text;
+  for (const std::string& line : launch.last_lines.lines()) text += (text.empty() ? "" : "\n") + line;
+  hostmesh_local_end end{};
+  end.size = sizeof(end);
+  end.has_started = launch.phase == Phase::kLaunched ? 1 : 0;
+  end.exit.size = sizeof(end.exit);
+  end.exit.kind = status.kind == ExitStatus::Kind::kSignalled ? HOSTMESH_EXIT_SIGNAL : HOSTMESH_EXIT_CODE;
+  end.exit.value = status.kind == ExitStatus::Kind::kUnknown ? 255 : status.number;
+  end.exit.core_dumped = status.core_dumped ? 1 : 0;
+  end.last_lines = detail::to_view(text);
+  std::uint32_t verdict = HOSTMESH_LOCAL_END_REPORT;
+  guarded("local_ended", id, [&] { verdict = table.local_ended(instance, id, &end, &error); });
+  if (verdict == HOSTMESH_LOCAL_END_FAIL) return Verdict::kFail;
+  return verdict == HOSTMESH_LOCAL_END_TAKE_BACK ? Verdict::kTakeBack : Verdict::kReport;
 }
 
 PluginLauncher::PluginLauncher(std::shared_ptr<Plugin> plugin, const hostmesh_plugin_table& table,
@@ -414,6 +510,8 @@ void PluginLauncher::launch(LaunchId id, LaunchRequest request) {
   launch.environment = environment.get();
   launch.working_directory = detail::to_view(request.working_directory);
   launch.stdin_payload = {request.stdin_payload.data(), request.stdin_payload.size()};
+  launch.protocol = request.protocol == LaunchRequest::Protocol::kBootstrap ? HOSTMESH_PROTOCOL_BOOTSTRAP
+                                                                            : HOSTMESH_PROTOCOL_NONE;
 
   hostmesh_error error = detail::empty_error();
   std::uint32_t cause = HOSTMESH_CAUSE_PLUGIN;
