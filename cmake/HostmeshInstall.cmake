@@ -9,7 +9,7 @@ set(include_folder include)
 set(library_folder lib)
 
 install(TARGETS hostmesh-cli EXPORT hostmeshPluginTargets RUNTIME DESTINATION bin)
-install(TARGETS hostmesh-bootstrap RUNTIME DESTINATION bin)
+install(TARGETS hostmesh-bootstrap hostmesh-bootstrap-tls RUNTIME DESTINATION bin)
 install(TARGETS hostmesh-plugin-probe RUNTIME DESTINATION libexec/hostmesh)
 install(TARGETS hostmesh EXPORT hostmeshClientTargets LIBRARY DESTINATION lib)
 # What a plugin's own test program links. It stands on libhostmesh, which lies beside it, and asks for no headers of it.

@@ -10,7 +10,7 @@
 namespace hostmesh::test {
 namespace {
 
-enum class Kind { kLocal, kAbstract, kPath, kTcp };
+enum class Kind { kLocal, kAbstract, kPath, kTcp, kTls };
 
 // Listener and dialler on two reactors, each with its thread.
 class OverEach : public ::testing::TestWithParam<Kind> {
@@ -24,22 +24,26 @@ class OverEach : public ::testing::TestWithParam<Kind> {
       case Kind::kPath:
         return ChannelAddr::unix_path(folder_.file("socket"));
       case Kind::kTcp:
+      case Kind::kTls:
         return ChannelAddr::any(Transport::kTcp);
     }
     return ChannelAddr();
   }
 
+  std::unique_ptr<TlsForced> tls_{GetParam() == Kind::kTls ? new TlsForced : nullptr};
   TemporaryFolder folder_;
   Loop near_;
   Loop far_;
 };
 
 std::string name_of(const ::testing::TestParamInfo<Kind>& chosen) {
-  constexpr const char* kNames[] = {"Local", "Abstract", "Path", "Tcp"};
+  constexpr const char* kNames[] = {"Local", "Abstract", "Path", "Tcp", "Tls"};
   return kNames[std::size_t(chosen.param)];
 }
 INSTANTIATE_TEST_SUITE_P(Transports, OverEach,
-                         ::testing::Values(Kind::kLocal, Kind::kAbstract, Kind::kPath, Kind::kTcp), name_of);
+                         ::testing::Values(Kind::kLocal, Kind::kAbstract, Kind::kPath, Kind::kTcp,
+                                           Kind::kTls),
+                         name_of);
 
 TEST_P(OverEach, MessagesArriveInOrderBothWays) {
   Server server(far_, any_addr());
@@ -207,7 +211,7 @@ TEST_P(OverEach, ASlowReaderHoldsBackBulkButNotControl) {
   while (client->send(SendClass::kBulk, chunk) == SendResult::kQueued) {
     ASSERT_LT(++queued, 10'000U) << "bulk was never full";
   }
-  const std::size_t limit = Config().get(attribute::kBulkQueueLimit);
+  const std::size_t limit = test_config().get(attribute::kBulkQueueLimit);
   EXPECT_LE(near_.call([&] { return (*client)->queued_bytes(SendClass::kBulk); }), limit + chunk.size());
 
   // when control is sent, and the peer reads at last
@@ -242,7 +246,7 @@ TEST_P(OverEach, ControlOvertakesALargeBulkMessageUnderWay) {
 
 TEST_P(OverEach, ControlOverItsLimitEndsTheConnectionWithAReason) {
   Server server(far_, any_addr());
-  Config config;
+  Config config = test_config();
   config.set(ConfigLayer::kRuntime, attribute::kControlQueueLimit, std::uint64_t{1 << 20});
   const auto client = connect(near_, server.addr(), 0, config);
   const auto accepted = server.take();
@@ -260,7 +264,7 @@ TEST_P(OverEach, ControlOverItsLimitEndsTheConnectionWithAReason) {
 }
 
 TEST_P(OverEach, AMessageOverThePeersMaximumIsRefusedAndHurtsNothing) {
-  Config config;
+  Config config = test_config();
   config.set(ConfigLayer::kRuntime, attribute::kCodecMaxFrameLength, std::uint64_t{300'000});
   Server server(far_, any_addr(), config);
   const auto client = connect(near_, server.addr());
@@ -453,7 +457,7 @@ TEST(LocalConnections, TenThousandFitInOneProcess) {
   for (std::size_t wave = 0; wave < kMany; wave += 2000) {
     loop.call([&] {
       for (Rank rank = wave; rank < wave + 2000; ++rank) {
-        shared.dials.push_back(dial(loop.reactor(), server.addr(), options_for(claim_of(rank)), Config(),
+        shared.dials.push_back(dial(loop.reactor(), server.addr(), options_for(claim_of(rank)), test_config(),
                                     [&](Result<std::shared_ptr<Connection>> result) {
                                       if (!result) return;
                                       shared.connections.push_back(*std::move(result));

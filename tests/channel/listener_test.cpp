@@ -126,17 +126,6 @@ TEST_F(ListenerAndDial, ADestroyedDialSaysNothing) {
   EXPECT_EQ(calls.get(), 0);
 }
 
-TEST_F(ListenerAndDial, AddressesThatNeedTlsAreRefusedSayingSo) {
-  for (const char* text : {"tcp:0.0.0.0:0", "tcp:[::]:0", "tcp:10.1.2.3:5"}) {
-    const auto addr = *ChannelAddr::parse(text);
-    const Error listening = listen_error(addr);
-    EXPECT_EQ(listening.cause(), Cause::kInvalidArgument);
-    EXPECT_TRUE(has(listening.text(), "TLS is required")) << listening.text();
-  }
-  EXPECT_TRUE(has(dial_error(near_, *ChannelAddr::parse("tcp:10.1.2.3:5"), options_for(claim_of(0))).text(),
-                  "TLS is required"));
-}
-
 TEST_F(ListenerAndDial, AddressesThatCannotBeAreRefused) {
   EXPECT_EQ(listen_error(ChannelAddr::local(7)).cause(), Cause::kInvalidArgument);
   EXPECT_EQ(listen_error(ChannelAddr()).cause(), Cause::kInvalidArgument);

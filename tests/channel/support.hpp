@@ -36,6 +36,21 @@ inline std::string text(ByteView view) {
   return std::string(view.begin(), view.end());
 }
 
+// What tests that say nothing else run with; changed by TlsForced alone.
+inline Config& test_config() {
+  static Config config;
+  return config;
+}
+
+// Tcp of this machine is TLS too while one of these lives.
+class TlsForced {
+ public:
+  TlsForced() { test_config().set(ConfigLayer::kTestOverride, attribute::kTcpTlsLoopback, true); }
+  ~TlsForced() { test_config().set(ConfigLayer::kTestOverride, attribute::kTcpTlsLoopback, false); }
+  TlsForced(const TlsForced&) = delete;
+  TlsForced& operator=(const TlsForced&) = delete;
+};
+
 // A reactor with a thread. Whatever lives on it must be destroyed through call() before.
 class Loop {
  public:
@@ -160,7 +175,7 @@ inline PeerClaim claim_of(Rank rank) {
 // A listener on its loop; the connections that it let in, in order.
 class Server {
  public:
-  Server(Loop& loop, const ChannelAddr& addr, Config config = Config(),
+  Server(Loop& loop, const ChannelAddr& addr, Config config = test_config(),
          ListenOptions options = default_options())
       : loop_(loop) {
     options.on_refused = [refusals = refusals_](const Error& why, const std::string&) {
@@ -215,7 +230,7 @@ inline DialOptions options_for(const PeerClaim& claim, Duration within = kHang) 
 // A dial under way; get() waits for its result.
 class Dialling {
  public:
-  Dialling(Loop& loop, const ChannelAddr& addr, DialOptions options, const Config& config = Config())
+  Dialling(Loop& loop, const ChannelAddr& addr, DialOptions options, const Config& config = test_config())
       : loop_(loop) {
     loop_.call([&] {
       dial_ = dial(loop_.reactor(), addr, std::move(options), config,
@@ -248,7 +263,7 @@ class Dialling {
 };
 
 inline std::unique_ptr<End> connect(Loop& loop, const ChannelAddr& addr, Rank rank = 0,
-                                    const Config& config = Config()) {
+                                    const Config& config = test_config()) {
   Dialling dialling(loop, addr, options_for(claim_of(rank)), config);
   auto connection = dialling.get();
   if (!connection) throw connection.error();

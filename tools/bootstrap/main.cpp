@@ -1,9 +1,16 @@
 // hostmesh-bootstrap: the stock child. It takes no actors of its own; what runs on it is what hosts need.
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
 #include <string_view>
+#include <system_error>
 
 #include "hostmesh/bootstrap/exec_request.hpp"
 #include "hostmesh/mesh/child_main.hpp"
@@ -23,6 +30,20 @@ void map_code() {
   ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ);
 }
 
+#ifdef HOSTMESH_WITHOUT_TLS
+// Whether an address needs TLS is for the configuration to say, which is still to be read; so any tcp will
+// do. Nothing has been read or opened, and the other program finds all as it was.
+void become_tls_child_if_needed(char** arguments) {
+  const char* const owner = std::getenv("HOSTMESH_BOOTSTRAP_ADDR");
+  if (owner == nullptr || !std::string_view(owner).starts_with("tcp")) return;
+  std::error_code failure;
+  const std::string sibling = std::filesystem::read_symlink("/proc/self/exe", failure).string() + "-tls";
+  if (!failure) ::execv(sibling.c_str(), arguments);
+  std::fprintf(stderr, "%s may require TLS, and %s cannot be started for it: %s; going on without\n", owner,
+               sibling.c_str(), std::strerror(failure ? failure.value() : errno));
+}
+#endif
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -30,6 +51,9 @@ int main(int argc, char** argv) {
     hostmesh::bootstrap::exec_as_requested();
   }
   hostmesh::serve_forks_if_asked();
+#ifdef HOSTMESH_WITHOUT_TLS
+  become_tls_child_if_needed(argv);
+#endif
   map_code();
   hostmesh::bootstrap_if_child();
   std::fputs("hostmesh-bootstrap is started by hostmesh on each host; it does nothing by hand.\n", stderr);

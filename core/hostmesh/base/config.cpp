@@ -18,11 +18,12 @@ constexpr std::string_view kPrefix = "HOSTMESH_";
 constexpr auto all_attributes() {
   using namespace attribute;
   return std::make_tuple(kBulkQueueLimit, kControlQueueLimit, kCodecMaxFrameLength, kMaxHalfOpen,
-                         kHandshakeTimeout, kMessageDeliveryTimeout, kMessageTtl, kLaunchTimeout,
-                         kHelloTimeout, kStartTimeout, kHeartbeatTimeout, kProcessExitTimeout, kKillTimeout,
-                         kLaunchConcurrency, kPdeathsig, kTailLogLines, kPluginLoadTimeout, kStopActorTimeout,
-                         kWorkerThreads, kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle,
-                         kGetProcStateMaxIdle, kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
+                         kHandshakeTimeout, kTcpInsecure, kTcpTlsLoopback, kTcpBind, kTcpAdvertise,
+                         kMessageDeliveryTimeout, kMessageTtl, kLaunchTimeout, kHelloTimeout, kStartTimeout,
+                         kHeartbeatTimeout, kProcessExitTimeout, kKillTimeout, kLaunchConcurrency, kPdeathsig,
+                         kTailLogLines, kPluginLoadTimeout, kStopActorTimeout, kWorkerThreads, kHostSpawnReadyTimeout,
+                         kProcSpawnMaxIdle, kProcStopMaxIdle, kGetProcStateMaxIdle, kActorSpawnMaxIdle,
+                         kTerminateTimeout, kTerminateConcurrency);
 }
 
 template <class T>

@@ -39,6 +39,12 @@ inline constexpr Attribute<std::uint64_t> kMaxHalfOpen{"MAX_HALF_OPEN",
 inline constexpr Attribute<std::uint64_t> kBulkQueueLimit{"BULK_QUEUE_LIMIT", 4 << 20};          // bytes
 inline constexpr Attribute<std::uint64_t> kControlQueueLimit{"CONTROL_QUEUE_LIMIT", 256 << 20};  // bytes
 inline constexpr Attribute<Duration> kHandshakeTimeout{"HANDSHAKE_TIMEOUT", 5s};
+// Tcp is TLS, except between addresses of this machine.
+inline constexpr Attribute<bool> kTcpInsecure{"TCP_INSECURE", false};         // plain between machines too
+inline constexpr Attribute<bool> kTcpTlsLoopback{"TCP_TLS_LOOPBACK", false};  // TLS within this machine too
+// The numeric address to listen at, and the one to give to others; empty: the one that is listened at.
+inline constexpr Attribute<std::string_view> kTcpBind{"TCP_BIND", "127.0.0.1", false};
+inline constexpr Attribute<std::string_view> kTcpAdvertise{"TCP_ADVERTISE", "", false};
 inline constexpr Attribute<Duration> kMessageDeliveryTimeout{"MESSAGE_DELIVERY_TIMEOUT", 30s};
 inline constexpr Attribute<std::uint64_t> kMessageTtl{"MESSAGE_TTL_DEFAULT", 64};  // hops
 // The child state machine.

@@ -25,6 +25,23 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
   Impl(Reactor& its_reactor, const Config& its_config, ActorSystem& its_system)
       : reactor(its_reactor), config(its_config), system(its_system) {}
 
+  Result<ChannelAddr> bind_address(Transport transport) const {
+    if (transport != Transport::kTcp) return ChannelAddr::any(transport);
+    const std::string ip = config.get(attribute::kTcpBind);
+    auto bind = ChannelAddr::tcp(ip, 0);
+    if (!bind) {
+      return Error(Cause::kConfiguration, "TCP_BIND is '" + ip + "', which is no numeric address");
+    }
+    const bool everywhere = bind->name() == "0.0.0.0" || bind->name() == "::";
+    if (everywhere && config.get(attribute::kTcpAdvertise).empty()) {
+      return Error(
+          ErrorInfo{.cause = Cause::kConfiguration,
+                    .message = "TCP_BIND is '" + ip + "', which others cannot dial",
+                    .hint = "set TCP_ADVERTISE to the numeric address under which they reach this machine"});
+    }
+    return bind;
+  }
+
   // One child's connection, from its first message on; the Children's way to speak to it.
   struct Visitor final : ChildControl, std::enable_shared_from_this<Visitor> {
     std::weak_ptr<Impl> gate;
@@ -251,7 +268,10 @@ Result<ChannelAddr> Gate::address(Transport transport) {
   auto& listener = impl_->listeners[transport];
   if (!listener) {
     const std::weak_ptr<Impl> weak = impl_;
-    auto made = Listener::listen(impl_->reactor, ChannelAddr::any(transport),
+    auto bind = impl_->bind_address(transport);
+    if (!bind) return bind.error().with_phase("listen");
+    const bool tcp = transport == Transport::kTcp;
+    auto made = Listener::listen(impl_->reactor, *bind,
                                  {.identity = kOwnerIdentity,
                                   .key_of = [weak](const PeerClaim& claim) -> Result<Secret> {
                                     const auto self = weak.lock();
@@ -259,6 +279,7 @@ Result<ChannelAddr> Gate::address(Transport transport) {
                                       return Error(Cause::kAuthentication, "nobody is let in any more");
                                     return self->key_of(claim);
                                   },
+                                  .advertise = tcp ? impl_->config.get(attribute::kTcpAdvertise) : "",
                                   .on_refused =
                                       [](const Error& why, const std::string& who) {
                                         log::warning("a peer was turned away " + log::field("who", who) +

@@ -13,6 +13,7 @@
 #include "hostmesh/channel/detail/handshake.hpp"
 #include "hostmesh/channel/detail/local.hpp"
 #include "hostmesh/channel/detail/socket.hpp"
+#include "hostmesh/channel/detail/tls.hpp"
 
 namespace hostmesh {
 
@@ -122,6 +123,9 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
       return on_connect_failed(ECONNREFUSED);
     }
     auto stream = detail::make_fd_stream(reactor_, std::move(socket), addr_);
+    if (stream && detail::needs_tls(addr_, limits_)) {
+      stream = detail::dialling_tls(reactor_, *std::move(stream), options_.claim, options_.key);
+    }
     if (!stream) return finish(stream.error());
     shake_hands(*std::move(stream));
   }

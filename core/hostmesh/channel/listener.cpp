@@ -14,6 +14,7 @@
 #include "hostmesh/channel/detail/handshake.hpp"
 #include "hostmesh/channel/detail/local.hpp"
 #include "hostmesh/channel/detail/socket.hpp"
+#include "hostmesh/channel/detail/tls.hpp"
 
 namespace hostmesh {
 
@@ -98,7 +99,9 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
   void await_peer();
   void accept_some();
   bool accept_one();
-  void begin_handshake(std::unique_ptr<detail::Stream> stream);
+  enum class Privacy : std::uint8_t { kPlain, kTls };
+  void begin_handshake(std::unique_ptr<detail::Stream> stream, Privacy privacy);
+  Privacy privacy_of(int socket) const;
   void on_handshake(std::uint64_t id, Result<detail::Established> result);
   void refuse(const Error& why, const std::string& who);
 
@@ -106,7 +109,8 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
   std::shared_ptr<const ListenOptions> options;
   detail::Limits limits;
   std::function<void(std::shared_ptr<Connection>)> on_connection;
-  ChannelAddr addr;
+  ChannelAddr addr;   // as others are told
+  ChannelAddr bound;  // tcp: as it is
 
   boost::asio::posix::stream_descriptor acceptor;  // unix and tcp
   std::unique_ptr<detail::LocalPort> port;         // local
@@ -130,7 +134,7 @@ Result<> Listener::Impl::open(const ChannelAddr& wanted) {
     }
     port = detail::listen_local(reactor, [weak = weak_from_this()](std::unique_ptr<detail::Stream> stream) {
       const auto self = weak.lock();
-      if (self && !self->closed) self->begin_handshake(std::move(stream));
+      if (self && !self->closed) self->begin_handshake(std::move(stream), Privacy::kPlain);
     });
     addr = ChannelAddr::local(port->number());
     return {};
@@ -138,9 +142,17 @@ Result<> Listener::Impl::open(const ChannelAddr& wanted) {
   auto socket = bind_and_listen(wanted);
   if (!socket) return socket.error();
   if (wanted.transport() == Transport::kTcp) {
-    auto bound = detail::socket_name(socket->get(), detail::SocketEnd::kLocal);
-    if (!bound) return bound.error();
-    addr = *std::move(bound);
+    auto name = detail::socket_name(socket->get(), detail::SocketEnd::kLocal);
+    if (!name) return name.error();
+    addr = bound = *std::move(name);
+    if (!options->advertise.empty()) {
+      auto advertised = ChannelAddr::tcp(options->advertise, static_cast<std::uint16_t>(addr.number()));
+      if (!advertised) {
+        return Error(Cause::kConfiguration,
+                     "'" + options->advertise + "' is no numeric address to advertise");
+      }
+      addr = *std::move(advertised);
+    }
   } else if (!wanted.is_abstract()) {
     socket_file = file_id(wanted.name());
   }
@@ -197,9 +209,10 @@ bool Listener::Impl::accept_one() {
     pause->after(kExhaustedPause, [this] { await_peer(); });
     return false;
   }
+  const Privacy privacy = privacy_of(socket.get());
   auto stream = detail::make_fd_stream(reactor, std::move(socket), addr);
   if (stream) {
-    begin_handshake(*std::move(stream));
+    begin_handshake(*std::move(stream), privacy);
   } else {
     if (stream.error().cause() == Cause::kAuthentication) {
       const Bytes refusal = detail::encode_without_proof({.verdict = detail::Verdict::kRefused});
@@ -211,15 +224,29 @@ bool Listener::Impl::accept_one() {
   return !closed;
 }
 
-void Listener::Impl::begin_handshake(std::unique_ptr<detail::Stream> stream) {
+// By the address that the peer dialled: a listener at every address has more than one.
+Listener::Impl::Privacy Listener::Impl::privacy_of(int socket) const {
+  if (addr.transport() != Transport::kTcp) return Privacy::kPlain;
+  const auto dialled = detail::socket_name(socket, detail::SocketEnd::kLocal);
+  return detail::needs_tls(dialled ? *dialled : bound, limits) ? Privacy::kTls : Privacy::kPlain;
+}
+
+void Listener::Impl::begin_handshake(std::unique_ptr<detail::Stream> stream, Privacy privacy) {
   if (half_open.size() >= limits.max_half_open) {
     const Bytes busy = detail::encode_without_proof({.verdict = detail::Verdict::kBusy});
     const iovec buffer{const_cast<std::uint8_t*>(busy.data()), busy.size()};
-    (void)stream->write_some({&buffer, 1});
+    // In TLS nothing can be said yet; the end alone makes the peer try again too.
+    if (privacy == Privacy::kPlain) (void)stream->write_some({&buffer, 1});
     return refuse(Error(Cause::kResourceLimit,
                         std::to_string(half_open.size()) +
                             " peers are in their handshake already; MAX_HALF_OPEN allows no more"),
                   stream->description());
+  }
+  if (privacy == Privacy::kTls) {
+    const std::string who = stream->description();
+    auto secured = detail::listening_tls(reactor, std::move(stream), options);
+    if (!secured) return refuse(secured.error(), who);
+    stream = *std::move(secured);
   }
   const std::uint64_t id = ++last_id;
   HalfOpen& peer = half_open[id];

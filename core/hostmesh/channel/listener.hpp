@@ -22,6 +22,9 @@ struct ListenOptions {
   // The key that this claim must be proved with; an error refuses it. Called on the reactor, before the proof
   // is known to be good: it must have no effects.
   std::function<Result<Secret>(const PeerClaim&)> key_of;
+  // tcp: the numeric address under which others reach this listener, if it is not the one that is bound; the
+  // port is the same. Empty: the bound one.
+  std::string advertise;
   // A peer was turned away: why, and who as far as is known ("unix pid 12"). May be empty.
   std::function<void(const Error& why, const std::string& who)> on_refused;
 };
@@ -40,7 +43,7 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  // What to give to others: number and port filled in.
+  // What to give to others: number and port filled in, the advertised address in place of the bound one.
   const ChannelAddr& addr() const;
 
   std::uint64_t accepted() const;    // handshakes that succeeded

@@ -164,7 +164,9 @@ void Connection::Impl::on_end(int error) {
     return finish({.orderly = true, .text = close_text_});
   }
   std::string text = description_;
-  if (error != 0) {
+  if (const Error why = stream_->failure(); why.cause() != Cause::kNone) {
+    text = why.text();
+  } else if (error != 0) {
     text += " was lost: " + errno_text(error);
   } else if (peer_said_goodbye_) {
     text += " closed before it took all that was sent to it";

@@ -21,11 +21,15 @@ void Handshake::on_readable() {
     std::array<std::uint8_t, kMaxHandshakeMessage> buffer;
     const IoResult got = stream_->read_some({buffer.data(), std::min(buffer.size(), reader_.wanted())});
     if (got.error == EAGAIN) return stream_->await_readable();
+    if (auto why = got.error != 0 ? stream_->failure() : Error(); why.cause() != Cause::kNone) {
+      return fail(std::move(why));
+    }
     if (got.error != 0) {
       return fail(os_error(Cause::kPeerGone, description() + " was lost in the handshake", got.error));
     }
     if (got.end) return fail(Error(Cause::kPeerGone, description() + " closed in the handshake"));
     if (auto taken = reader_.take({buffer.data(), got.bytes}); !taken) {
+      on_stranger(buffer[0]);
       return fail(Error(taken.error().cause(), description() + ": " + taken.error().text()));
     }
   }
@@ -53,6 +57,7 @@ void Handshake::send(ByteView message) {
 
 void Handshake::succeed(Established established) {
   if (send_error_ != 0) {
+    if (auto why = stream_->failure(); why.cause() != Cause::kNone) return fail(std::move(why));
     return fail(os_error(Cause::kPeerGone, description() + " was lost in the handshake", send_error_));
   }
   if (!unsent_.empty()) {
@@ -97,6 +102,13 @@ class ListeningHandshake final : public Handshake {
     }
   }
 
+  // Whoever speaks TLS understands an alert.
+  void on_stranger(std::uint8_t first_byte) override {
+    constexpr std::uint8_t kTlsHandshake = 22;
+    constexpr std::array<std::uint8_t, 7> kProtocolVersionAlert{21, 3, 3, 0, 2, 2, 70};
+    if (client_hello_.empty() && first_byte == kTlsHandshake) send(kProtocolVersionAlert);
+  }
+
   void on_client_hello(ByteView message) {
     auto hello = decode_client_hello(message);
     if (!hello) return fail(Error(hello.error().cause(), description() + ": " + hello.error().text()));
@@ -111,7 +123,7 @@ class ListeningHandshake final : public Handshake {
     if (!key) return refuse(Verdict::kRefused, key.error());
     if (key->empty())
       return refuse(Verdict::kRefused, Error(Cause::kAuthentication, "no key for this claim"));
-    key_ = *key;
+    key_ = bind(*key);
     server_hello_ = encode_without_proof({.version = *version,
                                           .max_message = static_cast<std::uint32_t>(max_message_bytes_),
                                           .nonce = random_nonce(),
@@ -172,6 +184,7 @@ class DiallingHandshake final : public Handshake {
     auto hello = decode_server_hello(message);
     if (!hello) return fail(Error(hello.error().cause(), description() + ": " + hello.error().text()));
     if (hello->verdict != Verdict::kAccepted) return fail(explain(*hello));
+    key_ = bind(key_);
     const ByteView proved = message.first(message.size() - sizeof(Proof));
     if (!key_.verify(server_transcript(client_hello_, proved), hello->proof)) {
       send(encode(ClientFinish{.verdict = Verdict::kProof}));
@@ -204,6 +217,10 @@ class DiallingHandshake final : public Handshake {
       }
       case Verdict::kBusy:
         return Error(Cause::kPeerGone, description() + " has too many handshakes under way");
+      case Verdict::kTlsRequired:
+        return Error(ErrorInfo{.cause = Cause::kAuthentication,
+                               .message = description() + " requires TLS, and this side dialled without",
+                               .hint = "both sides need the same TCP_INSECURE and TCP_TLS_LOOPBACK"});
       default:
         return Error(Cause::kAuthentication,
                      description() + " refuses " + who() + "; its own log or error says why");

@@ -41,12 +41,15 @@ class Handshake : public StreamEvents {
 
   // What was awaited. succeed() and fail() may destroy the handshake: they come last.
   virtual void on_message(ByteView message) = 0;
+  // What came is no message of ours; an answer may still be sent.
+  virtual void on_stranger(std::uint8_t) {}
   void expect(HandshakeStep step);
   // What cannot be sent shows when reading, or in succeed().
   void send(ByteView message);
   // Waits until what was sent is with the kernel. The stream is added here.
   void succeed(Established established);
   void fail(Error error);
+  Secret bind(const Secret& key) const { return stream_->bind(key); }
   const std::string& description() const { return stream_->description(); }
 
  private:

@@ -78,7 +78,7 @@ class Reader {
   }
   Verdict verdict() {
     const auto value = number(1);
-    if (value > std::uint64_t(Verdict::kBusy)) ok_ = false;
+    if (value > std::uint64_t(Verdict::kTlsRequired)) ok_ = false;
     return static_cast<Verdict>(value);
   }
   bool ok() const { return ok_; }
@@ -239,6 +239,12 @@ Result<> HandshakeReader::take(ByteView bytes) {
   const std::string_view magic = magic_of(step_);
   const std::size_t checked = std::min(magic.size(), bytes_.size());
   if (!std::equal(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(checked), magic.begin())) {
+    constexpr std::uint8_t kTlsHandshake = 22;
+    if (bytes_[0] == kTlsHandshake) {
+      return Error(ErrorInfo{.cause = Cause::kProtocol,
+                             .message = "the peer speaks TLS, which is not in use here",
+                             .hint = "both sides need the same TCP_INSECURE and TCP_TLS_LOOPBACK"});
+    }
     return Error(Cause::kProtocol, "the peer does not speak this protocol");
   }
   if (bytes_.size() >= kHandshakeHeader && bytes_.size() + wanted() > kMaxHandshakeMessage) {

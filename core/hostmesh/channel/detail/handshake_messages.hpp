@@ -37,10 +37,11 @@ Result<std::uint16_t> choose_version(VersionRange dialler, VersionRange listener
 
 enum class Verdict : std::uint8_t {
   kAccepted = 0,
-  kVersion = 1,  // no common version
-  kRefused = 2,  // nobody may make this claim here
-  kProof = 3,    // the other side's proof is wrong: it has another key
-  kBusy = 4,     // too many handshakes at once; try again
+  kVersion = 1,      // no common version
+  kRefused = 2,      // nobody may make this claim here
+  kProof = 3,        // the other side's proof is wrong: it has another key
+  kBusy = 4,         // too many handshakes at once; try again
+  kTlsRequired = 5,  // this is not to be said without TLS
 };
 
 struct ClientHello {

@@ -15,13 +15,17 @@ struct Limits {
         bulk_queue_bytes(config.get(attribute::kBulkQueueLimit)),
         control_queue_bytes(config.get(attribute::kControlQueueLimit)),
         max_half_open(config.get(attribute::kMaxHalfOpen)),
-        handshake_timeout(config.get(attribute::kHandshakeTimeout)) {}
+        handshake_timeout(config.get(attribute::kHandshakeTimeout)),
+        tcp_insecure(config.get(attribute::kTcpInsecure)),
+        tcp_tls_loopback(config.get(attribute::kTcpTlsLoopback)) {}
 
   std::size_t max_message_bytes;
   std::size_t bulk_queue_bytes;
   std::size_t control_queue_bytes;
   std::size_t max_half_open;
   Duration handshake_timeout;
+  bool tcp_insecure;
+  bool tcp_tls_loopback;
 };
 
 }  // namespace hostmesh::detail

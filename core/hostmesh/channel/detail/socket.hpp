@@ -15,7 +15,7 @@ struct SocketAddress {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-// Refuses names that are too long for a unix socket, and tcp addresses beyond this machine, which need TLS.
+// Refuses names that are too long for a unix socket.
 Result<SocketAddress> socket_address(const ChannelAddr& addr);
 // A non-blocking, close-on-exec stream socket of the address's family.
 Result<UniqueFd> new_socket(const ChannelAddr& addr);

@@ -1,0 +1,10 @@
+#include "hostmesh/channel/detail/tls.hpp"
+
+namespace hostmesh::detail {
+
+bool needs_tls(const ChannelAddr& addr, const Limits& limits) {
+  if (addr.transport() != Transport::kTcp) return false;
+  return addr.is_loopback() ? limits.tcp_tls_loopback : !limits.tcp_insecure;
+}
+
+}  // namespace hostmesh::detail

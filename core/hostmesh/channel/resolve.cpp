@@ -1,0 +1,143 @@
+#include "hostmesh/channel/resolve.hpp"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <charconv>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace hostmesh {
+
+namespace {
+
+using Answer = Result<std::vector<ChannelAddr>>;
+
+struct HostAndPort {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+std::optional<HostAndPort> split(std::string_view text) {
+  if (!text.starts_with("tcp:")) return std::nullopt;
+  text.remove_prefix(4);
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  HostAndPort result{.host = std::string(text.substr(0, colon))};
+  const std::string_view port = text.substr(colon + 1);
+  const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), result.port);
+  const bool well_formed = failure == std::errc() && end == port.data() + port.size() &&
+                           result.host.find_first_of(std::string_view(":/@[] \0", 7)) == std::string::npos;
+  return well_formed ? std::optional(std::move(result)) : std::nullopt;
+}
+
+std::optional<std::string> ip_of(const addrinfo& info) {
+  char text[INET6_ADDRSTRLEN];
+  const void* binary = nullptr;
+  if (info.ai_family == AF_INET) {
+    binary = &reinterpret_cast<const sockaddr_in*>(info.ai_addr)->sin_addr;
+  } else if (info.ai_family == AF_INET6) {
+    binary = &reinterpret_cast<const sockaddr_in6*>(info.ai_addr)->sin6_addr;
+  }
+  if (binary == nullptr || ::inet_ntop(info.ai_family, binary, text, sizeof text) == nullptr)
+    return std::nullopt;
+  return std::string(text);
+}
+
+// Waits for as long as the C library does.
+Answer look_up(const HostAndPort& wanted) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  addrinfo* found = nullptr;
+  const int failure = ::getaddrinfo(wanted.host.c_str(), nullptr, &hints, &found);
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
+  if (failure != 0) {
+    return Error(Cause::kUnroutable, "no address is known for host '" + wanted.host +
+                                         "': " + std::string(::gai_strerror(failure)));
+  }
+  std::vector<ChannelAddr> all;
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+    const auto ip = ip_of(*each);
+    if (!ip) continue;
+    auto addr = ChannelAddr::tcp(*ip, wanted.port);
+    if (addr && std::find(all.begin(), all.end(), *addr) == all.end()) all.push_back(*std::move(addr));
+  }
+  if (all.empty()) return Error(Cause::kUnroutable, "host '" + wanted.host + "' has no IPv4 or IPv6 address");
+  return all;
+}
+
+// What the thread and the one who asks share. While the lock is held and `reactor` is set, the reactor lives.
+struct Question {
+  std::mutex mutex;
+  Reactor* reactor = nullptr;
+  std::function<void(Answer)> done;  // reactor thread only
+};
+
+class Asked final : public Resolution {
+ public:
+  Asked(Reactor& reactor, std::function<void(Answer)> done)
+      : question_(std::make_shared<Question>()), timer_(reactor) {
+    question_->reactor = &reactor;
+    question_->done = std::move(done);
+  }
+  ~Asked() override {
+    const std::scoped_lock lock(question_->mutex);
+    question_->reactor = nullptr;
+    question_->done = nullptr;
+  }
+
+  void answer_later(Answer answer) { deliver(question_, std::move(answer)); }
+
+  void ask(HostAndPort wanted, Deadline deadline) {
+    timer_.at(deadline, [question = question_, host = wanted.host] {
+      finish(*question,
+             Error(Cause::kTimeout, "no answer came in time to what the address of host '" + host + "' is"));
+    });
+    try {
+      std::thread([question = question_, wanted = std::move(wanted)] {
+        deliver(question, look_up(wanted));
+      }).detach();
+    } catch (const std::system_error& failure) {
+      answer_later(
+          os_error(Cause::kResourceLimit, "starting a thread to resolve a name", failure.code().value()));
+    }
+  }
+
+ private:
+  static void deliver(const std::shared_ptr<Question>& question, Answer answer) {
+    const std::scoped_lock lock(question->mutex);
+    if (question->reactor == nullptr) return;
+    question->reactor->post([question, answer = std::move(answer)] { finish(*question, answer); });
+  }
+  static void finish(Question& question, Answer answer) {
+    const auto done = std::exchange(question.done, nullptr);
+    if (done) done(std::move(answer));
+  }
+
+  std::shared_ptr<Question> question_;
+  Timer timer_;
+};
+
+}  // namespace
+
+std::unique_ptr<Resolution> resolve(Reactor& reactor, std::string_view text, Deadline deadline,
+                                    std::function<void(Answer)> done) {
+  auto asked = std::make_unique<Asked>(reactor, std::move(done));
+  auto addr = ChannelAddr::parse(text);
+  if (addr) {
+    asked->answer_later(std::vector<ChannelAddr>{*std::move(addr)});
+  } else if (auto wanted = split(text)) {
+    asked->ask(*std::move(wanted), deadline);
+  } else {
+    asked->answer_later(addr.error());
+  }
+  return asked;
+}
+
+}  // namespace hostmesh
