@@ -171,7 +171,7 @@ const std::vector<Fault>& faults() {
       {"signals_the_youngest",
        "sends signals to another launch",
        {"stop.only-its-launch"},
-       {"detect.deaf", "detect.frozen"}},
+       {"detect.deaf", "detect.frozen", "detect.silent"}},
       {"signals_leader_only",
        "sends signals to the child and not to its group",
        {"stop.group", "stop.group-term"}},
