@@ -22,6 +22,9 @@ struct Fault {
   std::string plugin;
   std::string what;
   Ids found_by;  // SHOULD cases included
+  // Cases that may come before the fault: they kill at a moment of their choice, or it depends on who is
+  // first.
+  Ids perhaps_by{};
 };
 
 // Named by gtest in what it prints.
@@ -41,7 +44,7 @@ const Ids kRounds = {"order.launched-first",    "order.launched-once", "order.on
 
 const std::vector<Fault>& faults() {
   static const std::vector<Fault> faults = {
-      {"never_ends", "never reports an end", {"order.every-launch-ends"}},
+      {"never_ends", "never reports an end", {"alloc.comes-up", "order.every-launch-ends"}},
       {"ends_twice", "reports each end twice", {"order.one-end"}},
       {"launched_twice", "reports each launch twice", {"order.launched-once"}},
       {"output_before_launched", "reports output first", {"order.launched-first"}},
@@ -59,62 +62,130 @@ const std::vector<Fault>& faults() {
        {"order.silent-when-destroyed-early"}},
       {"throws_from_signal", "lets an exception out of signal", {"order.no-exception"}},
       {"one_key_twice", "has two options with the same key", {"load.accepted"}},
-      {"default_of_wrong_type", "has a duration that is \"soon\"", {"load.accepted"}},
+      {"default_of_wrong_type", "has a duration that is soon", {"load.accepted"}},
       {"undocumented", "has no summary", {"config.documented"}},
       {"made_only_once",
        "refuses to make a second instance",
-       {"launch.command-missing", "launch.exit-code", "launch.exit-signal", "load.instances-apart",
-        "load.made-again", "load.nothing-grows", "output.last-words", "output.no-loss-at-exit",
+       {"alloc.apart",
+        "alloc.dropped-at-once",
+        "alloc.points",
+        "alloc.proc-names",
+        "alloc.slow-consumer",
+        "alloc.stop-at-once",
+        "launch.big-environment",
+        "launch.exit-code",
+        "launch.exit-signal",
+        "load.instances-apart",
+        "load.made-again",
+        "load.nothing-grows",
+        "orphans.destroyed-while-launching",
+        "output.last-words",
+        "output.no-loss-at-exit",
+        "secure.payload-not-logged",
+        "secure.wrong-rank",
+        "secure.wrong-secret",
+        "stop.destroy-repeated",
         "stop.during-launch"}},
-      {"instances_share", "kills what other instances have launched", {"load.instances-apart"}},
-      {"aborts_in_third_launch", "aborts in the third launch",
-       kRounds + Ids{"launch.returns", "order.silent-when-destroyed-early", "stop.destroy-kills",
-                     "stop.destroy-returns", "stop.only-its-launch"}},
+      {"instances_share",
+       "kills what other instances have launched",
+       {"alloc.apart", "load.instances-apart", "secure.wrong-rank", "secure.wrong-secret"},
+       {"alloc.slow-consumer", "alloc.stop-at-once"}},
+      {"aborts_in_third_launch",
+       "aborts in the third launch",
+       kRounds + Ids{"alloc.comes-up", "launch.partial-failure", "launch.returns",
+                     "order.silent-when-destroyed-early", "orphans.destroyed-while-launching",
+                     "orphans.proc-killed", "stop.destroy-kills", "stop.destroy-returns",
+                     "stop.only-its-launch"},
+       {"orphans.killed-while-allocating", "orphans.killed-while-launching", "orphans.killed-while-running",
+        "orphans.killed-while-stopping", "orphans.killed-with-a-mesh"}},
       {"always_succeeds",
        "reports every end as exit code 0",
-       {"launch.exit-code", "launch.exit-signal", "load.instances-apart", "stop.group", "stop.kill",
-        "stop.lifeline-ends", "stop.only-its-launch", "stop.signal-after-end", "stop.term"}},
+       {"alloc.child-exits-early", "alloc.kill", "detect.dies-after-hello", "detect.exit-latency",
+        "detect.no-core", "launch.exit-code", "launch.exit-signal", "launch.path-search",
+        "load.instances-apart", "orphans.proc-killed", "output.stdin-open", "output.stdin-unread",
+        "stop.frozen", "stop.group", "stop.kill", "stop.lifeline-ends", "stop.only-its-launch",
+        "stop.signal-after-end", "stop.term"}},
       {"signal_as_code",
        "reports signal N as exit code 128+N",
-       {"launch.exit-signal", "stop.group", "stop.kill"}},
+       {"detect.exit-latency", "detect.no-core", "launch.exit-signal", "orphans.proc-killed", "stop.frozen",
+        "stop.group", "stop.kill"}},
+      {"invents_cores", "reports a core with every signal", {"detect.no-core"}},
+      {"wrong_pid",
+       "reports another pid",
+       {"alloc.locality", "detect.exit-latency", "detect.patient", "launch.true-pid", "orphans.proc-killed"},
+       {"detect.deaf"}},
+      {"launched_without_exec",
+       "reports a command that is not there as launched",
+       {"launch.missing-directory", "launch.missing-program", "launch.not-executable",
+        "launch.wrong-format"}},
       {"through_a_shell",
        "has a shell read the command line",
-       {"launch.argv-verbatim", "launch.command-missing", "launch.environment-complete",
-        "launch.environment-verbatim", "output.last-words", "output.streams-apart"}},
+       {"launch.argv-verbatim", "launch.environment-complete", "launch.environment-verbatim",
+        "launch.missing-program", "launch.not-executable", "launch.wrong-format"}},
       {"drops_empty_words", "drops empty words of the command line", {"launch.argv-verbatim"}},
       {"drops_newlines", "drops entries of the environment with a newline", {"launch.environment-verbatim"}},
       {"adds_to_environment", "adds to the environment", {"launch.environment-complete"}},
-      {"loses_the_rest", "loses what comes after half a megabyte", {"output.no-loss-at-exit"}},
-      {"reorders_output", "swaps pieces of output", {"output.no-loss-at-exit"}},
+      {"ignores_folder",
+       "ignores the working directory",
+       {"launch.missing-directory", "launch.partial-failure", "launch.working-directory"}},
+      {"leaks_descriptor", "hands its own descriptors down", {"launch.descriptors"}},
+      {"blocked_mask", "hands its blocked signals down", {"launch.signals"}},
+      {"ignored_signals", "hands its ignored signals down", {"launch.signals"}},
+      {"secret_in_argv",
+       "has the payload on the command line, too",
+       {"output.stdin-unread", "secure.payload-not-on-show"}},
+      {"secret_in_environment",
+       "has the payload in the environment, too",
+       {"output.stdin-unread", "secure.payload-not-on-show"}},
+      {"loses_the_rest",
+       "loses what comes after half a megabyte",
+       {"output.no-loss-at-exit", "output.pause-and-resume"}},
+      {"reorders_output",
+       "swaps pieces of output",
+       {"output.no-loss-at-exit", "output.pause-and-resume"},
+       {"launch.big-environment"}},
       {"loses_last_line",
        "loses the last line when it has no newline",
-       {"output.last-words", "output.no-loss-at-exit", "output.streams-apart"}},
+       {"output.last-words", "output.no-loss-at-exit", "output.pause-and-resume", "output.streams-apart"}},
       {"mixes_streams",
        "brings stderr as stdout",
        {"output.last-words", "output.no-loss-at-exit", "output.streams-apart"}},
       {"leaks_on_destroy",
        "leaves children alone when destroyed",
-       {"order.silent-when-destroyed-early", "stop.destroy-kills", "stop.destroy-returns"}},
-      {"blocks_in_destroy", "blocks in destroy", {"stop.destroy-returns"}},
-      {"ignores_signals",
-       "sends no signals",
-       {"stop.during-launch", "stop.group", "stop.kill", "stop.only-its-launch", "stop.signal-after-end",
-        "stop.term"}},
-      {"signals_the_youngest", "sends signals to another launch", {"stop.only-its-launch"}},
-      {"signals_leader_only", "sends signals to the child and not to its group", {"stop.group"}},
-      {"lifeline_stays", "ignores close_stdin", {"load.instances-apart", "stop.lifeline-ends"}},
-      {"lifeline_ends_early", "closes stdin when the payload is written", {"stop.lifeline-ends"}},
+       {"order.silent-when-destroyed-early", "orphans.destroyed-while-launching", "output.closed",
+        "stop.destroy-kills", "stop.destroy-repeated", "stop.destroy-returns", "stop.group-term"}},
+      {"leaves_its_helper",
+       "leaves a process of its own behind",
+       {"orphans.killed-while-running", "orphans.killed-with-a-mesh"},
+       {"orphans.killed-while-allocating", "orphans.killed-while-launching",
+        "orphans.killed-while-stopping"}},
       {"leaves_zombies", "leaves zombies", {"stop.no-zombie"}},
       {"leaks_per_instance", "leaks a descriptor for each instance", {"load.nothing-grows"}},
-      {"leaks_descriptor", "hands its own descriptors down", {"launch.descriptors"}},
-      {"blocked_mask", "hands its blocked signals down", {"launch.signals-as-usual"}},
-      {"ignored_signals", "hands its ignored signals down", {"launch.signals-as-usual"}},
-      {"ignores_folder", "ignores the working directory", {"launch.working-directory"}},
-      {"wrong_pid", "reports another pid", {"launch.pid"}},
-      {"launched_without_exec",
-       "reports a command that is not there as launched",
-       {"launch.command-missing"}},
       {"blocks_in_launch", "blocks in the first launch", {"launch.returns"}},
+      {"blocks_in_destroy",
+       "blocks in destroy",
+       {"orphans.destroyed-while-launching", "stop.destroy-repeated", "stop.destroy-returns"}},
+      {"ignores_signals",
+       "sends no signals",
+       {"stop.during-launch", "stop.frozen", "stop.group", "stop.group-term", "stop.kill",
+        "stop.only-its-launch", "stop.repeated", "stop.signal-after-end", "stop.term"}},
+      {"signals_the_youngest",
+       "sends signals to another launch",
+       {"stop.only-its-launch"},
+       {"detect.deaf", "detect.frozen", "detect.silent"}},
+      {"signals_leader_only",
+       "sends signals to the child and not to its group",
+       {"stop.group", "stop.group-term"}},
+      {"lifeline_stays",
+       "ignores close_stdin",
+       {"load.instances-apart", "output.stdin-open", "secure.payload-not-logged",
+        "secure.payload-not-on-show", "stop.lifeline-ends"}},
+      {"lifeline_ends_early",
+       "closes stdin when the payload is written",
+       {"alloc.comes-up", "detect.patient", "orphans.proc-killed", "output.stdin-open", "secure.wrong-rank",
+        "secure.wrong-secret", "stop.lifeline-ends"},
+       {"orphans.killed-while-allocating", "orphans.killed-while-launching", "orphans.killed-while-running",
+        "orphans.killed-while-stopping", "orphans.killed-with-a-mesh"}},
   };
   return faults;
 }
@@ -127,9 +198,9 @@ class FaultyPlugins : public SystemTest {
     std::size_t passed = 0;
     std::string text;
   };
-  Verdict judge(const std::string& plugin) {
+  Verdict judge(const std::string& plugin, const std::string& only) {
     Running suite(hostmesh({"conformance", "--plugin", FAULTY_PLUGINS "/lib" + plugin + ".so", "--format",
-                            "json", "--jobs", "16"}));
+                            "json", "--jobs", "16", "--only", only}));
     EXPECT_TRUE(suite.finish()) << suite.err();
     Verdict verdict{.failed = {}, .text = suite.out() + suite.err()};
     boost::system::error_code failure;
@@ -150,8 +221,12 @@ class FaultyPlugins : public SystemTest {
 class FaultyPlugin : public FaultyPlugins, public ::testing::WithParamInterface<Fault> {};
 
 TEST_P(FaultyPlugin, IsFoundByExactlyTheCasesThatShould) {
-  const Verdict verdict = judge(GetParam().plugin);
+  // All but those of scale, which try the same things more often.
+  Verdict verdict =
+      judge(GetParam().plugin,
+            "load.*,config.*,order.*,alloc.*,launch.*,output.*,stop.*,orphans.*,detect.*,secure.*");
 
+  for (const std::string& id : GetParam().perhaps_by) verdict.failed.erase(id);
   EXPECT_EQ(verdict.failed, GetParam().found_by) << verdict.text;
 }
 
@@ -159,7 +234,7 @@ INSTANTIATE_TEST_SUITE_P(Fault, FaultyPlugin, ::testing::ValuesIn(faults()),
                          [](const auto& one) { return one.param.plugin; });
 
 TEST_F(FaultyPlugins, ConformWhenTheyHaveNoFault) {
-  const Verdict verdict = judge("none");
+  const Verdict verdict = judge("none", "*");
 
   EXPECT_EQ(verdict.failed, Ids{}) << verdict.text;
   EXPECT_GT(verdict.passed, 20U);
