@@ -84,6 +84,22 @@ TEST_F(Ssh, WhenTheClientIsKilledNothingIsLeftAnywhere) {
   expect_nothing_left();
 }
 
+// As when a cable is cut: no connection ends, and nothing comes any more.
+TEST_F(Ssh, AClientThatIsSilentForTooLongIsGoneForItsHosts) {
+  start_lab();
+  set_environment("HOSTMESH_OWNER_TIMEOUT", "2s");
+  set_environment("HOSTMESH_HEARTBEAT_TIMEOUT", "3s");
+  Running hostmesh(run_script({"--extent", "hosts=2"}, "echo up; exec " + sleep_marked()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 2; })) << hostmesh.err();
+
+  ::kill(hostmesh.pid(), SIGSTOP);
+
+  EXPECT_TRUE(becomes_true(
+      [&] { return processes_named("hostmesh-bootstrap").empty() && processes_named("sleep").empty(); }));
+  ::kill(hostmesh.pid(), SIGKILL);
+  ASSERT_TRUE(hostmesh.finish());
+}
+
 TEST_F(Ssh, WhenOneConnectionIsKilledItsHostIsLostAndSaysSo) {
   start_lab();
   Running hostmesh(run_script({"--extent", "hosts=4"}, "echo up; exec " + sleep_marked()));

@@ -19,10 +19,10 @@ constexpr auto all_attributes() {
   using namespace attribute;
   return std::make_tuple(kBulkQueueLimit, kControlQueueLimit, kCodecMaxFrameLength, kMaxHalfOpen,
                          kHandshakeTimeout, kMessageDeliveryTimeout, kMessageTtl, kLaunchTimeout,
-                         kHelloTimeout, kStartTimeout, kHeartbeatTimeout, kProcessExitTimeout, kKillTimeout,
-                         kLaunchConcurrency, kPdeathsig, kTailLogLines, kStopActorTimeout, kWorkerThreads,
-                         kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle, kGetProcStateMaxIdle,
-                         kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
+                         kHelloTimeout, kStartTimeout, kHeartbeatTimeout, kOwnerTimeout, kProcessExitTimeout,
+                         kKillTimeout, kLaunchConcurrency, kPdeathsig, kTailLogLines, kStopActorTimeout,
+                         kWorkerThreads, kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle,
+                         kGetProcStateMaxIdle, kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
 }
 
 template <class T>
