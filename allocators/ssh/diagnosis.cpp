@@ -46,6 +46,8 @@ constexpr std::array kPatterns = {
     Pattern{"closed by remote host", Trouble::kBusy},
 };
 
+constexpr std::string_view kOurProgram = "hostmesh-bootstrap: ";
+
 constexpr std::array kVersionWords = {
     std::string_view("does nothing by hand"),
     std::string_view("both ends of the same version"),
@@ -68,6 +70,9 @@ Trouble diagnose(const ClientEnd& end) {
   for (const std::string_view text : kVersionWords) {
     if (has(end.last_lines, text)) return Trouble::kVersion;
   }
+  // It is there, and says itself what it could not do.
+  if (end.last_lines.starts_with(kOurProgram) || has(end.last_lines, std::string("\n").append(kOurProgram)))
+    return Trouble::kRemote;
   // Shells of the csh family exit with 1.
   if (end.number == kNotFound || has(end.last_lines, "ommand not found")) return Trouble::kNoProgram;
   return Trouble::kRemote;

@@ -1,5 +1,6 @@
 // The allocator ssh against a real daemon: four hosts that are one machine, and everything that goes wrong.
 #include <csignal>
+#include <fstream>
 #include <optional>
 
 #include "system/fixture.hpp"
@@ -17,7 +18,7 @@ class Ssh : public SystemTest {
   // The allocator `lab`: four hosts, or as many as said, behind a daemon with that configuration.
   void start_lab(const std::string& daemon_config = "", const std::string& options = "",
                  const std::string& hosts = "'node[1-4]'") {
-    sshd_.emplace(folder() / "sshd", daemon_config);
+    sshd_.emplace(daemon_config);
     configure(options, hosts);
   }
   void configure(const std::string& options, const std::string& hosts = "'node[1-4]'",
@@ -28,8 +29,6 @@ class Ssh : public SystemTest {
                    "], ssh_config: " + sshd_->client_config().string() + ", remote_command: " + program +
                    (options.empty() ? "" : ", ") + options + "}}\n");
   }
-  std::string folder_text(const char* file) const { return (folder() / file).string(); }
-
   std::vector<pid_t> clients_to(const std::string& host) const {
     std::vector<pid_t> found;
     for (const pid_t pid : processes_named("ssh")) {
@@ -85,6 +84,22 @@ TEST_F(Ssh, WhenTheClientIsKilledNothingIsLeftAnywhere) {
   expect_nothing_left();
 }
 
+// As when a cable is cut: no connection ends, and nothing comes any more.
+TEST_F(Ssh, AClientThatIsSilentForTooLongIsGoneForItsHosts) {
+  start_lab();
+  set_environment("HOSTMESH_OWNER_TIMEOUT", "2s");
+  set_environment("HOSTMESH_HEARTBEAT_TIMEOUT", "3s");
+  Running hostmesh(run_script({"--extent", "hosts=2"}, "echo up; exec " + sleep_marked()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 2; })) << hostmesh.err();
+
+  ::kill(hostmesh.pid(), SIGSTOP);
+
+  EXPECT_TRUE(becomes_true(
+      [&] { return processes_named("hostmesh-bootstrap").empty() && processes_named("sleep").empty(); }));
+  ::kill(hostmesh.pid(), SIGKILL);
+  ASSERT_TRUE(hostmesh.finish());
+}
+
 TEST_F(Ssh, WhenOneConnectionIsKilledItsHostIsLostAndSaysSo) {
   start_lab();
   Running hostmesh(run_script({"--extent", "hosts=4"}, "echo up; exec " + sleep_marked()));
@@ -116,8 +131,8 @@ TEST_F(Ssh, WhenAHostsProcessIsKilledWhatItStartedGoesAsWell) {
 
 TEST_F(Ssh, AKeyThatIsNotAcceptedIsToldInSshsOwnWords) {
   start_lab();
-  configure("ssh_options: ['IdentityFile=" + sshd_->stranger_key().string() + "']");
-  std::filesystem::remove(folder() / "sshd/key");
+  configure("ssh_options: ['IdentityFile=" + sshd_->file("stranger").string() + "']");
+  std::filesystem::remove(sshd_->file("key"));
 
   const std::string err = failure();
 
@@ -127,7 +142,7 @@ TEST_F(Ssh, AKeyThatIsNotAcceptedIsToldInSshsOwnWords) {
 
 TEST_F(Ssh, AnUnknownHostKeyFailsAndIsTakenOnlyWhenAsked) {
   start_lab();
-  write_file("sshd/known_hosts", "");
+  std::filesystem::resize_file(sshd_->file("known_hosts"), 0);
   EXPECT_TRUE(says(failure(), "its host key is not one that is trusted"));
 
   configure("unknown_hosts: accept-new");
@@ -139,11 +154,8 @@ TEST_F(Ssh, AnUnknownHostKeyFailsAndIsTakenOnlyWhenAsked) {
 
 TEST_F(Ssh, AChangedHostKeyFailsWhateverWasAsked) {
   start_lab("", "unknown_hosts: accept-new");
-  std::filesystem::copy_file(folder() / "sshd/stranger.pub", folder() / "other");
-  Running line({.argv = {"sh", "-c",
-                         "echo \"[127.0.0.1]:" + std::to_string(sshd_->port()) + " $(cut -d' ' -f1,2 " +
-                             folder_text("other") + ")\" > " + folder_text("sshd/known_hosts")}});
-  ASSERT_TRUE(line.finish());
+  std::ifstream other(sshd_->file("stranger.pub"));
+  std::ofstream(sshd_->file("known_hosts")) << "[127.0.0.1]:" << sshd_->port() << " " << other.rdbuf();
 
   EXPECT_TRUE(says(failure(), "its host key is not one that is trusted"));
 }
@@ -211,6 +223,17 @@ TEST_F(Ssh, SixtyFourRanksOnOneDaemonOfDefaultLimitsAllComeUp) {
   ASSERT_TRUE(hostmesh.finish(std::chrono::seconds(100)));
   EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
   EXPECT_EQ(lines_of(hostmesh.out()).size(), 64U);
+}
+
+// A login takes its time, and eight of them at once theirs: the cases may take ten times as long.
+TEST_F(Ssh, ConformsToWhatAnAllocatorMustDo) {
+  start_lab("MaxStartups 100", "slots: 64, parallelism_per_host: 64", "'node1'");
+
+  Running suite(hostmesh(
+      {"conformance", "-c", plugins_yaml().string(), "-a", "lab", "--patience", "10", "--jobs", "4"}));
+
+  ASSERT_TRUE(suite.finish(std::chrono::seconds(100)));
+  EXPECT_EQ(suite.status(), 0) << suite.out() << suite.err();
 }
 
 // The daemon turns away what is too much for it; here everybody comes at once.

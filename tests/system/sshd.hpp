@@ -2,7 +2,7 @@
 // whatever a host is called.
 //
 // A resource: dropped, the daemon is killed, and with it whoever is logged in. Keys, configuration and known
-// hosts are in the test's folder; nothing of the machine's or of the user's is read or changed.
+// hosts are in a folder of its own; nothing of the machine's or of the user's is read or changed.
 #pragma once
 
 #include <filesystem>
@@ -20,15 +20,15 @@ class Sshd {
 
   // `extra` is added to its configuration. Throws std::runtime_error with what it said when it does not
   // start.
-  explicit Sshd(std::filesystem::path folder, const std::string& extra = "");
+  explicit Sshd(const std::string& extra = "");
   ~Sshd();
   Sshd(const Sshd&) = delete;
   Sshd& operator=(const Sshd&) = delete;
 
   std::uint16_t port() const { return port_; }
   const std::filesystem::path& client_config() const { return client_config_; }
-  // A key that it does not know.
-  std::filesystem::path stranger_key() const { return folder_ / "stranger"; }
+  // host_key, key, which it lets in, and stranger, which it does not, each with .pub; and known_hosts.
+  std::filesystem::path file(const std::string& name) const { return folder_ / name; }
   // What it has written since its start, as far as there is.
   std::string log();
 

@@ -54,6 +54,8 @@ inline constexpr Attribute<Duration> kHelloTimeout{"HELLO_TIMEOUT", 30s};  // cr
 inline constexpr Attribute<Duration> kStartTimeout{"START_TIMEOUT", 30s};  // StartProc until StartedProc
 inline constexpr Attribute<Duration> kHeartbeatTimeout{"HEARTBEAT_TIMEOUT",
                                                        10s};  // silence until it counts as frozen
+inline constexpr Attribute<Duration> kOwnerTimeout{"OWNER_TIMEOUT",
+                                                   60s};  // an owner far away silent until it is gone
 inline constexpr Attribute<Duration> kProcessExitTimeout{"PROCESS_EXIT_TIMEOUT",
                                                          10s};  // StopAndExit until TERM
 inline constexpr Attribute<Duration> kKillTimeout{"KILL_TIMEOUT",

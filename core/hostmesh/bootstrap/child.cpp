@@ -78,8 +78,8 @@ class Child {
         end_(std::make_shared<ChildEnd>(
             node_, std::move(payload), std::move(way.owner), make_hooks(node_),
             ChildEnd::Events{.in_order = [this](int code) { leave(code, Mode::kOrderly); },
-                           .at_once = [this](int code) { leave(code, Mode::kAtOnce); },
-                           .failed = [](const Error& why) { die(why.text()); },
+                             .at_once = [this](int code) { leave(code, Mode::kAtOnce); },
+                             .failed = [](const Error& why) { die(why.text()); },
                              .connected = nullptr},
             std::move(way.stdio))),
         reaper_(node_.reactor, node_.engine.registry),

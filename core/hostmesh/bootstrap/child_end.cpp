@@ -29,6 +29,7 @@ ChildEnd::ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks ho
       hooks_(std::move(hooks)),
       events_(std::move(events)),
       stdio_(std::move(stdio)),
+      is_carried_(stdio_.has_value()),
       owner_text_(stdio_ ? stdio_->description : owner_.text()) {}
 
 ChildEnd::~ChildEnd() = default;
@@ -94,6 +95,7 @@ void ChildEnd::on_message(ByteView bytes) {
       if (const auto start = unpack<StartProc>(bytes)) return start_proc(*start);
       break;
     case MessageType::kHeartbeat:
+      heard_owner();
       return tell(Heartbeat{});
     case MessageType::kStopAndExit:
       if (const auto stop = unpack<StopAndExit>(bytes)) return events_.in_order(stop->code);
@@ -123,6 +125,27 @@ void ChildEnd::start_proc(const StartProc& start) {
     return events_.failed(failed("its proc " + start.proc_id.text() + " cannot be started", agent.error()));
   }
   tell(StartedProc{.proc_id = start.proc_id, .agent = *agent, .addr = addr_});
+}
+
+// Between a cable that was cut and the end of a TCP connection can lie hours. An owner that sends heartbeats
+// at all sends them for ever.
+void ChildEnd::heard_owner() {
+  silent_ = false;
+  if (silence_ || !is_carried_ || node_.config.get(attribute::kOwnerTimeout) <= Duration::zero()) return;
+  silence_ = std::make_unique<Timer>(node_.reactor);
+  watch_owner();
+}
+
+// In two halves: whoever was stopped himself finds the first one over, and has the second one to catch up.
+void ChildEnd::watch_owner() {
+  const Duration limit = node_.config.get(attribute::kOwnerTimeout);
+  silence_->after(limit / 2, [this, limit] {
+    if (std::exchange(silent_, true)) {
+      log::error("its owner has been silent for " + to_string(limit) + "; leaving");
+      return ends_.at_once(1);
+    }
+    watch_owner();
+  });
 }
 
 // Other members of the allocation are dialled when first written to.

@@ -50,6 +50,8 @@ class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
   void on_connected(const Hello& hello, std::shared_ptr<Connection> connection);
   void on_message(ByteView bytes);
   void start_proc(const StartProc& start);
+  void heard_owner();
+  void watch_owner();
   void dial_peers_with(const Secret& secret);
 
   Node& node_;
@@ -58,12 +60,16 @@ class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
   const ChildHooks hooks_;
   const Events events_;
   std::optional<StdioEnds> stdio_;  // until it is dialled over
-  const std::string owner_text_;    // for messages
-  ChannelAddr addr_;                // where it listens
+  const bool is_carried_;
+  const std::string owner_text_;  // for messages
+  ChannelAddr addr_;              // where it listens
   std::unique_ptr<Dial> dial_;
   std::vector<std::unique_ptr<Dial>> peer_dials_;
   std::shared_ptr<Link> link_;
   Proc* proc_ = nullptr;
+  // Only where the connection is carried by others, whose end may never be told here.
+  std::unique_ptr<Timer> silence_;
+  bool silent_ = false;  // through all of the last half of its time
 };
 
 }  // namespace hostmesh::bootstrap

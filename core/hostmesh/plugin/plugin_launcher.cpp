@@ -415,6 +415,7 @@ void PluginLauncher::State::local_ended(LaunchId id, const ExitStatus& status) {
   const bool has_started = launch->phase == Phase::kLaunched;
   if (verdict == Verdict::kTakeBack && !has_started) {
     launch->runner = nullptr;
+    if (observer() != nullptr) observer()->on_taken_back(id);
     return;
   }
   const std::vector<std::string> lines = launch->last_lines.lines();
