@@ -142,7 +142,7 @@ void ChildEnd::watch_owner() {
   silence_->after(limit / 2, [this, limit] {
     if (std::exchange(silent_, true)) {
       log::error("its owner has been silent for " + to_string(limit) + "; leaving");
-      return ends_.at_once(1);
+      return events_.at_once(1);
     }
     watch_owner();
   });
