@@ -113,7 +113,7 @@ const std::vector<Fault>& faults() {
       {"wrong_pid",
        "reports another pid",
        {"alloc.locality", "detect.exit-latency", "detect.patient", "launch.true-pid", "orphans.proc-killed"},
-       {"detect.deaf"}},
+       {"detect.deaf", "detect.silent"}},
       {"launched_without_exec",
        "reports a command that is not there as launched",
        {"launch.missing-directory", "launch.missing-program", "launch.not-executable",
