@@ -13,6 +13,15 @@ namespace {
 
 namespace json = boost::json;
 
+// Under a sanitizer every process starts several times as slowly.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr const char* kPatience = "10";
+#else
+constexpr const char* kPatience = "3";
+#endif
+// A bound on a hang: what it takes is a few seconds.
+constexpr Duration kWholeSuite = std::chrono::seconds(170);
+
 class ConformanceSuite : public SystemTest {
  protected:
   struct Verdict {
@@ -24,10 +33,10 @@ class ConformanceSuite : public SystemTest {
   Verdict judge(const std::string& plugin, const std::string& only = "*",
                 std::vector<std::string> more = {}) {
     std::vector<std::string> arguments = {"conformance", "--plugin", plugin,       "--only", only,
-                                          "--format",    "json",     "--patience", "3"};
+                                          "--format",    "json",     "--patience", kPatience};
     arguments.insert(arguments.end(), more.begin(), more.end());
     Running suite(hostmesh(arguments));
-    EXPECT_TRUE(suite.finish());
+    EXPECT_TRUE(suite.finish(kWholeSuite));
     Verdict verdict{.status = suite.status(), .failed = {}, .passed = {}, .text = suite.out() + suite.err()};
     boost::system::error_code failure;
     const json::value report = json::parse(suite.out(), failure);
@@ -96,8 +105,8 @@ TEST_F(ConformanceSuite, TakesOptionsAsPluginsYamlDoes) {
 
 TEST_F(ConformanceSuite, TakesAnAllocatorOfAPluginsYaml) {
   write_file("plugins.yaml", "plugin_path: [" STOCK_PLUGINS "]\nallocators:\n  mine: {plugin: process}\n");
-  Running suite(hostmesh(
-      {"conformance", "-a", "mine", "-c", plugins_yaml().string(), "--only", "config.*", "--patience", "3"}));
+  Running suite(hostmesh({"conformance", "-a", "mine", "-c", plugins_yaml().string(), "--only", "config.*",
+                          "--patience", kPatience}));
 
   EXPECT_TRUE(suite.finish());
 

@@ -117,10 +117,12 @@ class Probe {
   }
 
   std::string last_words() const {
-    std::string_view words = words_;
-    while (!words.empty() && (words.back() == '\n' || words.back() == ' ')) words.remove_suffix(1);
+    std::string words = words_;
+    while (!words.empty() && (words.back() == '\n' || words.back() == ' ')) words.pop_back();
     if (words.empty()) return {};
-    return "; its last words: " + std::string(words);
+    // An error is one line, whatever was said.
+    std::replace(words.begin(), words.end(), '\n', '|');
+    return "; its last words: " + words;
   }
 
   ExitStatus status() const {
