@@ -300,6 +300,9 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   std::uint64_t sweeps_ = 0;  // of what killed procs left behind; the end of the stream comes after them
 };
 
+// How long an error that is there already waits for more to say.
+constexpr std::chrono::seconds kEvidenceTime(1);
+
 class PluginAlloc final : public Alloc {
  public:
   PluginAlloc(Runtime& runtime, std::shared_ptr<Allocation> allocation, bool is_local)
@@ -350,9 +353,16 @@ class PluginAlloc final : public Alloc {
 
  private:
   Error still_alive(const Error& why) {
-    std::vector<Rank> ranks;
-    runtime_.run_on_reactor([&] { ranks = allocation_->alive(); });
+    // The reactor may be what is in the way: then the error has to do without the ranks.
+    const auto answer = std::make_shared<std::promise<std::vector<Rank>>>();
+    auto alive = answer->get_future();
+    runtime_.reactor().post([answer, allocation = allocation_] { answer->set_value(allocation->alive()); });
     ErrorInfo info = why.with_phase("stop").info();
+    if (alive.wait_for(kEvidenceTime) != std::future_status::ready) {
+      info.message += "; the reactor does not answer, something that runs there blocks it";
+      return Error(std::move(info));
+    }
+    const std::vector<Rank> ranks = alive.get();
     if (ranks.empty()) return Error(std::move(info));
     info.rank = ranks.front();
     info.message = std::to_string(ranks.size()) + " of " + std::to_string(extent().num_ranks()) +
