@@ -47,7 +47,7 @@ TEST(ErrorOfRanks, KeepsAPhaseThatIsKnownBetter) {
 }
 
 TEST(Gather, ReturnsTheAnswersInOrderWhateverTheOrderOfTheirArrival) {
-  Gather<int> gather(3);
+  Gather<int> gather(3, Deadline::never());
   std::thread late([slots = std::vector{gather.slot(2), gather.slot(0), gather.slot(1)}] {
     slots[0](30);
     slots[1](10);
@@ -62,11 +62,11 @@ TEST(Gather, ReturnsTheAnswersInOrderWhateverTheOrderOfTheirArrival) {
 }
 
 TEST(Gather, OfNobodyDoesNotWait) {
-  EXPECT_TRUE(Gather<int>(0).wait("call"));
+  EXPECT_TRUE(Gather<int>(0, Deadline::never()).wait("call"));
 }
 
 TEST(Gather, OneFailureIsTheResultOnceAllHaveAnswered) {
-  Gather<int> gather(2);
+  Gather<int> gather(2, Deadline::never());
   gather.slot(1)(Error(Cause::kActorGone, "it failed"));
   gather.slot(0)(1);
 
@@ -80,7 +80,7 @@ TEST(Gather, OneFailureIsTheResultOnceAllHaveAnswered) {
 TEST(Gather, MayBeGivenUpBeforeTheAnswersCome) {
   std::function<void(Result<int>)> slot;
   {
-    Gather<int> gather(1);
+    Gather<int> gather(1, Deadline::never());
     slot = gather.slot(0);
   }
   slot(1);

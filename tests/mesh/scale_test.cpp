@@ -28,7 +28,7 @@ class Thousand : public MeshTest, public ::testing::WithParamInterface<const cha
  protected:
   void come_up_answer_and_go_down() {
     HostMesh mesh = HostMesh::allocate(runtime(), alloc({.extent = {{"hosts", kHosts}}}), "scale");
-    Gather<std::vector<std::string>> answers(kHosts);
+    Gather<std::vector<std::string>> answers(kHosts, Deadline::never());
     for (Rank rank = 0; rank < kHosts; ++rank) {
       client().call_async(mesh.ref().hosts()[rank].agent(), ListMeshes{}, soon(), answers.slot(rank));
     }

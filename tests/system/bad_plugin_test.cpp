@@ -119,6 +119,51 @@ TEST_F(BadPlugin, ThatHangsDoesNotHoldUpAnInterrupt) {
   EXPECT_EQ(hostmesh.err(), "");
 }
 
+// One of whose functions never returns once it is in use; that blocks the thread on which all is done.
+class HangingPlugin : public SystemTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  HangingPlugin() {
+    write_file("plugins.yaml", "plugin_path: [" + std::string(SAMPLE_PLUGINS) +
+                                   "]\ndefault: hangs\nallocators:\n  hangs: {plugin: hangs, options: {in: " +
+                                   GetParam() + "}}\n");
+    blocked_ =
+        "the reactor thread is blocked in the call '" + std::string(GetParam()) + "' of plugin 'hangs'";
+  }
+  std::string blocked_;
+};
+
+TEST_P(HangingPlugin, EndsARunWithItsNameInTheTimeOfALaunch) {
+  set_environment("HOSTMESH_LAUNCH_TIMEOUT", "1s");
+  Running hostmesh(run({"--extent", "hosts=2"}, {"touch", (folder() / "ran").string()}));
+
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 3);
+  EXPECT_NE(hostmesh.err().find("hostmesh: phase launch: " + blocked_ + " for 1s"), std::string::npos)
+      << hostmesh.err();
+  EXPECT_FALSE(fs::exists(folder() / "ran"));
+  expect_nothing_left();
+}
+
+TEST_P(HangingPlugin, DoesNotHoldUpASecondInterrupt) {
+  set_environment("HOSTMESH_LAUNCH_TIMEOUT", "1h");
+  Running hostmesh(run({"--extent", "hosts=2"}, {"true"}));
+  ASSERT_TRUE(hostmesh.read_until([&] { return hostmesh.err().find("hangs\n") != std::string::npos; }));
+
+  hostmesh.signal(SIGSTOP);
+  hostmesh.signal(SIGINT);
+  hostmesh.signal(SIGTERM);
+  hostmesh.signal(SIGCONT);
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_TRUE(hostmesh.status() == 130 || hostmesh.status() == 143) << hostmesh.status();
+  EXPECT_NE(hostmesh.err().find("interrupted twice, and " + blocked_), std::string::npos) << hostmesh.err();
+  expect_nothing_left();
+}
+
+INSTANTIATE_TEST_SUITE_P(In, HangingPlugin, ::testing::Values("create", "launch"),
+                         [](const auto& one) { return std::string(one.param); });
+
 TEST_F(BadPlugin, DoesNotKeepOthersFromBeingUsed) {
   Running hostmesh(run({"-a", "plain_c", "--extent", "hosts=2"}, {"echo", "fine"}));
 

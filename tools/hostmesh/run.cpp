@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <deque>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -91,10 +93,42 @@ class Emergency {
     return fired_;
   }
 
+  // The reactor, while there is one: it has to work for anything to be killed in order.
+  void watch(Reactor* reactor) {
+    const std::lock_guard lock(mutex_);
+    reactor_ = reactor;
+  }
+  // What blocks the reactor, if something does.
+  std::optional<std::string> what_blocks() const {
+    const auto answer = std::make_shared<std::promise<void>>();
+    const std::lock_guard lock(mutex_);
+    if (reactor_ == nullptr) return std::nullopt;
+    reactor_->post([answer] { answer->set_value(); });
+    if (answer->get_future().wait_for(kAnswerTime) == std::future_status::ready) return std::nullopt;
+    return reactor_->blocked_text();
+  }
+
  private:
+  static constexpr std::chrono::seconds kAnswerTime{2};
+
   mutable std::mutex mutex_;
   HostMesh* mesh_ = nullptr;
+  Reactor* reactor_ = nullptr;
   bool fired_ = false;
+};
+
+// While it lives, an emergency looks at this runtime's reactor.
+class Watch {
+ public:
+  Watch(Emergency& emergency, Runtime& runtime) : emergency_(emergency) {
+    emergency_.watch(&runtime.reactor());
+  }
+  ~Watch() { emergency_.watch(nullptr); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  Emergency& emergency_;
 };
 
 class Run {
@@ -118,6 +152,7 @@ class Run {
       throw Error(Cause::kInvalidArgument, "--per-host " + options_.per_host + " is no proc");
 
     Runtime runtime({}, {.descendants = RuntimeOptions::Descendants::kWholeProcess});
+    const Watch watch(emergency_, runtime);
     std::unique_ptr<Allocator> allocator;
     try {
       allocator =
@@ -319,7 +354,14 @@ class Run {
     } else {
       emergency_.fire();
       events_.push({Interrupt{}});
+      if (const auto blocked = emergency_.what_blocks()) give_up(number, *blocked);
     }
+  }
+
+  // What is still running hears from the kernel that we are gone.
+  [[noreturn]] static void give_up(int number, const std::string& blocked) {
+    std::fprintf(stderr, "hostmesh: interrupted twice, and %s\n", blocked.c_str());
+    ::_exit(128 + number);
   }
 
   static constexpr std::uint64_t kTakenBatch = 32 << 10;  // bytes

@@ -118,8 +118,7 @@ Result<Bytes> Client::call_bytes(PortId to, Bytes payload, SendClass send_class,
   constexpr Duration kGrace = std::chrono::seconds(1);
   if (deadline.is_never()) {
     waiting->changed.wait(lock, answered);
-  } else if (!waiting->changed.wait_until(lock, Deadline::after(deadline.remaining() + kGrace).when(),
-                                          answered)) {
+  } else if (!waiting->changed.wait_until(lock, deadline.later_by(kGrace).when(), answered)) {
     return Error(Cause::kTimeout, "a call had no answer by its deadline, and the reactor does not respond");
   }
   return *std::move(waiting->answer);

@@ -28,6 +28,8 @@ class Deadline {
   bool passed(TimePoint now = Clock::now()) const { return when_ <= now; }
   // Zero when passed, Duration::max() when never.
   Duration remaining(TimePoint now = Clock::now()) const;
+  // So much later; never stays never.
+  Deadline later_by(Duration duration) const { return is_never() ? *this : after(duration, when_); }
   // The earlier of the two.
   Deadline and_no_later_than(Deadline other) const { return Deadline(std::min(when_, other.when_)); }
 

@@ -32,6 +32,26 @@ bool Reactor::on_thread() const {
   return impl_->thread.load() == std::this_thread::get_id();
 }
 
+Reactor::Doing::Doing(Reactor& reactor, std::string what) : reactor_(reactor) {
+  const std::lock_guard lock(reactor_.impl_->doing_mutex);
+  outer_ = std::exchange(reactor_.impl_->doing, std::move(what));
+}
+
+Reactor::Doing::~Doing() {
+  const std::lock_guard lock(reactor_.impl_->doing_mutex);
+  reactor_.impl_->doing = std::move(outer_);
+}
+
+std::string Reactor::doing() const {
+  const std::lock_guard lock(impl_->doing_mutex);
+  return impl_->doing;
+}
+
+std::string Reactor::blocked_text() const {
+  const std::string what = doing();
+  return "the reactor thread is blocked" + (what.empty() ? "" : " in " + what);
+}
+
 struct Timer::State {
   explicit State(Reactor& reactor) : timer(io_context_of(reactor)) {}
   boost::asio::steady_timer timer;

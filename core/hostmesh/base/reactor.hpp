@@ -4,12 +4,18 @@
 // Nothing on that thread locks or blocks. Work comes in through post(), from any thread.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "hostmesh/base/deadline.hpp"
 
 namespace hostmesh {
+
+// How long a thread waits for the reactor to come to its work before it takes it for blocked, by code that is
+// not ours (a plugin's call, an observer) or by a machine that has come to a standstill.
+inline constexpr std::chrono::seconds kReactorPatience(30);
 
 class Reactor {
  public:
@@ -30,6 +36,25 @@ class Reactor {
   void post(std::function<void()> work);
   // True on the thread that is inside run().
   bool on_thread() const;
+
+  // What the reactor thread is inside of, for the error of somebody who waits for it in vain: code that is
+  // not ours and may block. Reactor thread only; the innermost is told.
+  class Doing {
+   public:
+    Doing(Reactor& reactor, std::string what);
+    ~Doing();
+    Doing(const Doing&) = delete;
+    Doing& operator=(const Doing&) = delete;
+
+   private:
+    Reactor& reactor_;
+    std::string outer_;
+  };
+  // Any thread; empty when it is nothing of that kind.
+  std::string doing() const;
+  // The end of a sentence about such a wait: "the reactor thread is blocked in the call 'launch' of plugin
+  // 'x'".
+  std::string blocked_text() const;
 
   struct Impl;
   Impl& impl() { return *impl_; }

@@ -311,10 +311,16 @@ class PluginAlloc final : public Alloc {
   // The safety net: whoever lets go of an allocation has it killed. Its observer is not called any more
   // afterwards, or, when it is the observer that let go, after that call.
   ~PluginAlloc() override {
+    const auto abandon = [allocation = allocation_] { allocation->abandon(); };
     if (runtime_.reactor().on_thread()) {
-      runtime_.reactor().post([allocation = allocation_] { allocation->abandon(); });
-    } else {
-      runtime_.run_on_reactor([this] { allocation_->abandon(); });
+      runtime_.reactor().post(abandon);
+      return;
+    }
+    try {
+      runtime_.run_on_reactor(abandon);
+    } catch (const Error& error) {
+      log::error("an allocation is left to itself " + log::field("why", error.text()));
+      runtime_.reactor().post(abandon);
     }
   }
 
@@ -359,7 +365,7 @@ class PluginAlloc final : public Alloc {
     runtime_.reactor().post([answer, allocation = allocation_] { answer->set_value(allocation->alive()); });
     ErrorInfo info = why.with_phase("stop").info();
     if (alive.wait_for(kEvidenceTime) != std::future_status::ready) {
-      info.message += "; the reactor does not answer, something that runs there blocks it";
+      info.message += "; " + runtime_.reactor().blocked_text();
       return Error(std::move(info));
     }
     const std::vector<Rank> ranks = alive.get();
@@ -394,10 +400,18 @@ class PluginAllocator final : public Allocator {
                       plugin_->description().name + "' starts processes");
     }
     auto allocation = std::make_shared<Allocation>(runtime_.node(), std::move(spec), command_);
-    runtime_.run_on_reactor([&] {
-      const auto begun = allocation->begin(*plugin_, options_);
-      if (!begun) throw begun.error();
-    });
+    try {
+      runtime_.run_on_reactor(
+          [allocation, plugin = plugin_, options = options_] {
+            const auto begun = allocation->begin(*plugin, options);
+            if (!begun) throw begun.error();
+          },
+          runtime_.config().get(attribute::kLaunchTimeout));
+    } catch (const Error& error) {
+      // When it comes back, nobody wants what it has begun.
+      if (error.cause() == Cause::kTimeout) runtime_.reactor().post([allocation] { allocation->abandon(); });
+      throw error.with_phase("launch");
+    }
     return std::make_unique<PluginAlloc>(runtime_, std::move(allocation),
                                          plugin_->description().can(Capability::kLocalProcs));
   }

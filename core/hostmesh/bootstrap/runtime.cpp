@@ -1,7 +1,11 @@
 #include "hostmesh/bootstrap/runtime.hpp"
 
+#include <atomic>
+#include <condition_variable>
 #include <csignal>
 #include <future>
+#include <mutex>
+#include <optional>
 #include <thread>
 
 #include "hostmesh/base/log.hpp"
@@ -13,6 +17,9 @@
 
 namespace hostmesh {
 
+// Once it is known to be blocked, nobody else waits long to find that out.
+constexpr std::chrono::seconds kPatienceWithBlocked(1);
+
 struct Runtime::Impl {
   Impl(const Config& config, ActorTable actors, RuntimeOptions::Descendants its_descendants)
       : node(config, std::move(actors)), descendants(its_descendants) {}
@@ -23,7 +30,43 @@ struct Runtime::Impl {
   std::unique_ptr<Sweep> sweep;
   std::unique_ptr<Client> client;
   std::thread thread;
+  std::atomic<bool> is_blocked = false;  // as the last that waited in vain found
+
+  // Work that has begun is waited for, unless there is a limit for all of it.
+  void run(std::function<void()> work, std::optional<Duration> within);
 };
+
+namespace {
+
+// One wait for the reactor, shared with it: who waits may give up first.
+struct Turn {
+  enum class State : std::uint8_t { kWaiting, kRunning, kDone, kWithdrawn };
+
+  void run(const std::function<void()>& work) {
+    {
+      const std::lock_guard lock(mutex);
+      if (state == State::kWithdrawn) return;
+      state = State::kRunning;
+    }
+    std::exception_ptr thrown;
+    try {
+      work();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    const std::lock_guard lock(mutex);
+    failure = thrown;
+    state = State::kDone;
+    changed.notify_all();
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  State state = State::kWaiting;
+  std::exception_ptr failure;
+};
+
+}  // namespace
 
 Runtime::Runtime(ActorTable actors, RuntimeOptions options)
     : impl_(std::make_unique<Impl>(options.config, std::move(actors), options.descendants)) {
@@ -56,11 +99,20 @@ Runtime::Runtime(ActorTable actors, RuntimeOptions options)
 
 Runtime::~Runtime() {
   impl_->client.reset();
-  run_on_reactor([this] {
-    std::exchange(impl_->node.residents, {}).clear();
-    impl_->sweep.reset();
-    impl_->reaper.reset();
-  });
+  try {
+    run_on_reactor([this] {
+      std::exchange(impl_->node.residents, {}).clear();
+      impl_->sweep.reset();
+      impl_->reaper.reset();
+    });
+  } catch (const Error& error) {
+    // What it holds is in use there for ever.
+    log::error("a reactor thread is left behind " + log::field("why", error.text()));
+    impl_->node.reactor.stop();
+    impl_->thread.detach();
+    (void)impl_.release();
+    return;
+  }
   impl_->node.reactor.stop();
   impl_->thread.join();
 }
@@ -79,30 +131,50 @@ bootstrap::Node& Runtime::node() {
 }
 
 void Runtime::run_on_reactor(const std::function<void()>& work) {
-  if (impl_->node.reactor.on_thread()) {
+  impl_->run(work, std::nullopt);
+}
+
+void Runtime::run_on_reactor(std::function<void()> work, Duration within) {
+  impl_->run(std::move(work), within);
+}
+
+void Runtime::Impl::run(std::function<void()> work, std::optional<Duration> within) {
+  if (node.reactor.on_thread()) {
     throw Error(Cause::kInternal, "a call that waits for the reactor was made on the reactor thread itself");
   }
-  std::promise<void> done;
-  impl_->node.reactor.post([&] {
-    try {
-      work();
-      done.set_value();
-    } catch (...) {
-      done.set_exception(std::current_exception());
-    }
-  });
-  done.get_future().get();
+  const auto turn = std::make_shared<Turn>();
+  node.reactor.post([turn, work = std::move(work)] { turn->run(work); });
+  const Duration patience = is_blocked ? Duration(kPatienceWithBlocked) : within.value_or(kReactorPatience);
+  std::unique_lock lock(turn->mutex);
+  const auto has_come = [&] {
+    return within ? turn->state == Turn::State::kDone : turn->state != Turn::State::kWaiting;
+  };
+  turn->changed.wait_for(lock, patience, has_come);
+  if (!within && turn->state == Turn::State::kRunning) {
+    turn->changed.wait(lock, [&] { return turn->state == Turn::State::kDone; });
+  }
+  is_blocked = turn->state != Turn::State::kDone;
+  if (is_blocked) {
+    turn->state = Turn::State::kWithdrawn;
+    throw Error(Cause::kTimeout, node.reactor.blocked_text() + " for " + to_string(patience));
+  }
+  if (turn->failure) std::rethrow_exception(turn->failure);
 }
 
 Result<> Runtime::sweep(Deadline deadline) {
   if (impl_->descendants != RuntimeOptions::Descendants::kWholeProcess) return {};
-  std::promise<std::vector<pid_t>> survivors;
+  const auto survivors = std::make_shared<std::promise<std::vector<pid_t>>>();
   run_on_reactor([&] {
     impl_->sweep = std::make_unique<Sweep>(
         impl_->node.reactor, impl_->node.engine.registry, [](pid_t) { return true; }, deadline,
-        [&survivors](std::vector<pid_t> left) { survivors.set_value(std::move(left)); });
+        [survivors](std::vector<pid_t> left) { survivors->set_value(std::move(left)); });
   });
-  const std::vector<pid_t> left = survivors.get_future().get();
+  auto swept = survivors->get_future();
+  // It ends at its deadline by itself, on a reactor that runs.
+  if (swept.wait_until(deadline.later_by(kReactorPatience).when()) != std::future_status::ready) {
+    return Error(Cause::kTimeout, impl_->node.reactor.blocked_text()).with_phase("sweep");
+  }
+  const std::vector<pid_t> left = swept.get();
   run_on_reactor([this] { impl_->sweep.reset(); });
   if (left.empty()) return {};
   std::string pids;

@@ -31,7 +31,8 @@ struct RuntimeOptions {
 class Runtime {
  public:
   explicit Runtime(ActorTable actors = {}, RuntimeOptions options = {});
-  // Waits for the reactor's current handler, never for children.
+  // Waits for the reactor's current handler, never for children. A reactor that is blocked for good (a plugin
+  // does not return) is logged, and left behind with its thread.
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -41,9 +42,13 @@ class Runtime {
   Config& config();
   Reactor& reactor();
 
-  // Runs `work` on the reactor and waits for it; an exception in it comes out here. Calling this on the
-  // reactor thread is an error that says so.
+  // Runs `work` on the reactor and waits for it; an exception in it comes out here. A reactor that has not
+  // come to it within kReactorPatience is blocked: then `work` will not run, and kTimeout is thrown, which
+  // names what blocks it. Calling this on the reactor thread is an error that says so.
   void run_on_reactor(const std::function<void()>& work);
+  // The same for work that may itself block, because it calls a plugin: kTimeout comes when it has not ended
+  // by then, and it may be running still, or run later. So it must own what it touches.
+  void run_on_reactor(std::function<void()> work, Duration within);
   // kWholeProcess only, otherwise nothing: kills every process below this one and waits until they are gone.
   Result<> sweep(Deadline deadline);
 

@@ -39,7 +39,7 @@ class ActorMesh {
   template <class M>
   std::vector<std::pair<Point, typename M::Reply>> call(const M& message, Deadline deadline) {
     refuse_on_reactor(*client_, "ActorMesh::call()");
-    Gather<typename M::Reply> gather(refs_.size());
+    Gather<typename M::Reply> gather(refs_.size(), deadline);
     for (Rank rank = 0; rank < refs_.size(); ++rank) {
       client_->call_async(refs_[rank], message, deadline, gather.slot(rank));
     }

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "hostmesh/actor/client.hpp"
+#include "hostmesh/base/deadline.hpp"
 #include "hostmesh/base/ids.hpp"
+#include "hostmesh/base/reactor.hpp"
 #include "hostmesh/base/result.hpp"
 #include "hostmesh/shape/ranks_text.hpp"
 
@@ -27,11 +29,12 @@ Error error_of_ranks(std::string_view phase, const std::vector<std::pair<Rank, E
 void refuse_on_reactor(const Client& client, std::string_view what);
 
 // Slots may be filled from any thread; wait() once, on another. Each slot is filled exactly once by its call,
-// which has a deadline, so that the wait needs none.
+// at `deadline` at the latest; only a reactor that is blocked answers later, and then what is missing is an
+// error.
 template <class R>
 class Gather {
  public:
-  explicit Gather(std::size_t count) : state_(std::make_shared<State>()) {
+  Gather(std::size_t count, Deadline deadline) : state_(std::make_shared<State>()), deadline_(deadline) {
     state_->answers.resize(count);
     state_->missing = count;
   }
@@ -48,10 +51,17 @@ class Gather {
   // Every answer, good or bad.
   std::vector<Result<R>> wait_all() {
     std::unique_lock lock(state_->mutex);
-    state_->done.wait(lock, [this] { return state_->missing == 0; });
+    state_->done.wait_until(lock, deadline_.later_by(kReactorPatience).when(),
+                            [this] { return state_->missing == 0; });
     std::vector<Result<R>> all;
     all.reserve(state_->answers.size());
-    for (auto& answer : state_->answers) all.push_back(std::move(*answer));
+    for (auto& answer : state_->answers) {
+      if (answer) {
+        all.push_back(*std::move(answer));
+      } else {
+        all.push_back(Error(Cause::kTimeout, "no answer, and the reactor thread is blocked"));
+      }
+    }
     return all;
   }
 
@@ -79,6 +89,7 @@ class Gather {
     std::size_t missing = 0;
   };
   std::shared_ptr<State> state_;
+  Deadline deadline_;
 };
 
 }  // namespace hostmesh

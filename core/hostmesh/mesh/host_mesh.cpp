@@ -272,7 +272,13 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
 
   void stop_alloc() {
     // Nothing is told any more of readiness once allocate() has thrown; but who watches is to see the ends.
-    runtime.run_on_reactor([this] { ready_handle = {}; });
+    try {
+      runtime.run_on_reactor([this] { ready_handle = {}; });
+    } catch (const Error& error) {  // then nothing can be waited for
+      log::error(error.text());
+      alloc->kill();
+      return;
+    }
     alloc->kill();
     if (const auto stopped = alloc->stop_and_wait(Deadline::after(stop_limit())); !stopped) {
       log::error(stopped.error().text());
@@ -486,11 +492,12 @@ StatusMesh HostMesh::proc_states(const ProcMesh& procs) {
   refuse_on_reactor(impl_->runtime.client(), "HostMesh::proc_states()");
   const Duration limit = impl_->runtime.config().get(attribute::kGetProcStateMaxIdle);
   const std::uint64_t host_count = impl_->table->hosts.size();
-  Gather<std::vector<ProcChange>> gather(host_count);
   const TimePoint asked = Clock::now();
+  const Deadline deadline = Deadline::after(limit, asked);
+  Gather<std::vector<ProcChange>> gather(host_count, deadline);
   for (Rank host = 0; host < host_count; ++host) {
     impl_->runtime.client().call_async(ref().hosts()[host].agent(), GetProcStates{.mesh = procs.name()},
-                                       Deadline::after(limit), gather.slot(host));
+                                       deadline, gather.slot(host));
   }
   const auto answers = gather.wait_all();
   std::vector<Status> statuses(procs.extent().num_ranks());
@@ -530,7 +537,7 @@ void HostMesh::shutdown() {
       if (!impl_->table->hosts[host].ended) alive.push_back(host);
     }
   }
-  Gather<std::uint64_t> gather(alive.size());
+  Gather<std::uint64_t> gather(alive.size(), deadline);
   for (std::size_t i = 0; i < alive.size(); ++i) {
     impl_->runtime.client().call_async(ref().hosts()[alive[i]].agent(), request, deadline, gather.slot(i));
   }

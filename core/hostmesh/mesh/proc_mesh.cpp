@@ -107,7 +107,7 @@ std::vector<ActorId> ProcMesh::spawn_actors(const std::string& type, const std::
     return ActorRef<ProcAgentProtocol>::attest(ActorId{.proc = proc_id(rank), .name = kAgentActor});
   };
   const std::uint64_t count = impl_->extent.num_ranks();
-  Gather<ActorId> gather(count);
+  Gather<ActorId> gather(count, deadline);
   for (Rank rank = 0; rank < count; ++rank) {
     client().call_async(agent(rank),
                         SpawnActor{.type = type, .name = name, .params = params, .owner = std::nullopt},
@@ -126,7 +126,7 @@ std::vector<ActorId> ProcMesh::spawn_actors(const std::string& type, const std::
     }
   }
   if (failures.empty()) return actors;
-  Gather<void> undone(made.size());
+  Gather<void> undone(made.size(), Deadline::after(limit));
   for (std::size_t i = 0; i < made.size(); ++i) {
     client().call_async(agent(made[i].first), StopActor{.actor = made[i].second, .within = limit},
                         Deadline::after(limit), undone.slot(i));
@@ -150,7 +150,7 @@ std::vector<ProcChange> ProcMesh::stop(std::optional<Duration> grace) {
       if (!entry.ended) alive.emplace_back(host, entry.ref);
     }
   }
-  Gather<std::vector<ProcChange>> gather(alive.size());
+  Gather<std::vector<ProcChange>> gather(alive.size(), deadline);
   for (std::size_t i = 0; i < alive.size(); ++i) {
     const StopProcs request{.mesh = impl_->name, .grace = grace, .drops_output = impl_->is_undone};
     client().call_async(alive[i].second.agent(), request, deadline, gather.slot(i));

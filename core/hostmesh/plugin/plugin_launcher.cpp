@@ -160,6 +160,7 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
 template <class Call>
 bool PluginLauncher::State::guarded(const char* what, LaunchId id, Call call) {
   if (observer() != nullptr) observer()->on_call(what, id);
+  const Reactor::Doing doing(reactor, "the call '" + std::string(what) + "' of plugin '" + name() + "'");
   bool returned = false;
   try {
     call();

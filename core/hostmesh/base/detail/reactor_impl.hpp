@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <mutex>
+#include <string>
 #include <thread>
 
 #include "hostmesh/base/reactor.hpp"
@@ -12,6 +14,8 @@ namespace hostmesh {
 struct Reactor::Impl {
   boost::asio::io_context context{1};
   std::atomic<std::thread::id> thread{};
+  std::mutex doing_mutex;
+  std::string doing;
 };
 
 inline boost::asio::io_context& io_context_of(Reactor& reactor) {
