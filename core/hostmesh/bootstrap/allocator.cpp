@@ -408,8 +408,9 @@ class PluginAllocator final : public Allocator {
           },
           runtime_.config().get(attribute::kLaunchTimeout));
     } catch (const Error& error) {
-      // When it comes back, nobody wants what it has begun.
-      if (error.cause() == Cause::kTimeout) runtime_.reactor().post([allocation] { allocation->abandon(); });
+      if (error.cause() != Cause::kTimeout) throw;
+      // When the plugin comes back, nobody wants what has begun.
+      runtime_.reactor().post([allocation] { allocation->abandon(); });
       throw error.with_phase("launch");
     }
     return std::make_unique<PluginAlloc>(runtime_, std::move(allocation),
