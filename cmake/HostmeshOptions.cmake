@@ -66,15 +66,19 @@ function(hostmesh_room name)
   target_sources(hostmesh_objects PRIVATE ${ARG_SOURCES})
 endfunction()
 
-# hostmesh_test(NAME SOURCES a_test.cpp ... [LABEL unit|system|slow|net] [LIBS ...] [TIMEOUT s]): one program, one ctest
-# entry per test case.
+# hostmesh_test(NAME SOURCES a_test.cpp ... [LABEL unit|system|slow|network] [LIBS ...] [TIMEOUT s] [LOCK name]): one
+# program, one ctest entry per test case; of those with the same lock one runs at a time.
 function(hostmesh_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;LOCK" "SOURCES;LIBS" ${ARGN})
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)
   endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
+  endif()
+  set(lock)
+  if(ARG_LOCK)
+    set(lock RESOURCE_LOCK ${ARG_LOCK})
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE hostmesh_test_support ${ARG_LIBS})
@@ -83,5 +87,5 @@ function(hostmesh_test name)
   target_compile_options(${name} PRIVATE -fPIC)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${HOSTMESH_TEST_ENVIRONMENT}")
+    PROPERTIES LABELS ${ARG_LABEL} ${lock} TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${HOSTMESH_TEST_ENVIRONMENT}")
 endfunction()

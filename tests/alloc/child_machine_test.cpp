@@ -172,6 +172,25 @@ TEST(ChildMachine, EachPhaseThatTakesTooLongHasItsOwnReason) {
   }
 }
 
+// Nobody here can tell whether it is the child, its machine or the way there.
+TEST(ChildMachine, TheSilenceOfAChildOnAnotherMachineIsItsHosts) {
+  const std::vector<std::pair<std::vector<std::string_view>, Kind>> cases{
+      {{"carried", "launched", "deadline"}, Kind::kHostWatchdog},
+      {{"carried", "launched", "hello", "deadline"}, Kind::kHostWatchdog},
+      {{"launched", "carried", "hello", "started", "deadline"}, Kind::kHostWatchdog},
+      {{"carried", "launched", "hello", "started", "stop", "deadline"}, Kind::kHostWatchdog},
+      // These are about something that was heard or seen.
+      {{"carried", "launched", "hello", "disconnected", "deadline"}, Kind::kWatchdog},
+      {{"carried", "launched", "violated"}, Kind::kWatchdog},
+  };
+  for (const auto& [events, kind] : cases) {
+    const StopReason reason = reason_after(events);
+    EXPECT_EQ(reason.kind, kind) << reason.text();
+  }
+  EXPECT_EQ(reason_after({"carried", "launched", "hello", "started", "deadline"}).text(),
+            "it gave no sign of life for 40s: frozen, off or cut off");
+}
+
 TEST(ChildMachine, ALaunchThatTakesTooLongIsAFailureThatSaysSo) {
   Bench bench;
   EXPECT_EQ(bench.on("deadline"), "failed");

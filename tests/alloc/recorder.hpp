@@ -70,6 +70,8 @@ struct Bench {
       machine.disconnected("end of file", now);
     } else if (event == "violated") {
       machine.violated("it lied", now);
+    } else if (event == "carried") {
+      machine.carried();
     } else if (event == "stop") {
       machine.stop(now);
     } else if (event == "kill") {

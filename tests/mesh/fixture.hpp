@@ -8,11 +8,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -22,41 +20,10 @@
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/mesh/messages.hpp"
 #include "mesh/actors.hpp"
+#include "mesh/record.hpp"
 #include "support/leaks.hpp"
 
 namespace hostmesh::test {
-
-// Bounds what would otherwise hang; nothing is expected to take that long.
-inline Deadline soon() {
-  return Deadline::after(std::chrono::seconds(30));
-}
-
-// What callbacks were told, for a thread that waits for it.
-template <class T>
-class Record {
- public:
-  void add(T item) {
-    const std::lock_guard lock(mutex_);
-    items_.push_back(std::move(item));
-    changed_.notify_all();
-  }
-  std::vector<T> items() const {
-    const std::lock_guard lock(mutex_);
-    return items_;
-  }
-  template <class Goal>
-  ::testing::AssertionResult wait_until(Goal goal) {
-    std::unique_lock lock(mutex_);
-    if (changed_.wait_until(lock, soon().when(), [&] { return goal(items_); }))
-      return ::testing::AssertionSuccess();
-    return ::testing::AssertionFailure() << "it did not happen; " << items_.size() << " things did";
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<T> items_;
-};
 
 // Waits for the end of any process, whoever's child it is.
 class Watched {

@@ -8,6 +8,7 @@ namespace hostmesh {
 
 // Transitions. Each row: phase, event -> next phase: actions. What is not listed is ignored.
 //
+//   any        carried           -> the same: what says watchdog below for silence says host watchdog
 //   Launching  launched          -> Created: created; deadline hello    (plain -> Running: created, running)
 //   Launching  launch_failed     -> Stopped: failed                     (after a Hello: send_stop, failed)
 //   Launching  deadline          -> the same; should it appear later after all, KILL
@@ -186,25 +187,28 @@ void ChildMachine::deadline_passed(TimePoint now) {
                                     .phase = "launch"}));
       return;
     case ChildPhase::kCreated:
-      presume(StopReason::Kind::kWatchdog, within("it did not say Hello", timing_.hello));
+      presume(silence(), within("it did not say Hello", timing_.hello));
       enter_stopping();
       send_kill(now);
       return;
     case ChildPhase::kConnected:
-      presume(StopReason::Kind::kWatchdog, within("it said Hello but did not start its proc", timing_.start));
+      presume(silence(), within("it said Hello but did not start its proc", timing_.start));
       enter_stopping();
       send_kill(now);
       return;
     case ChildPhase::kRunning:
-      presume(StopReason::Kind::kWatchdog, "it gave no sign of life for " + to_string(timing_.heartbeat));
+      presume(silence(), "it gave no sign of life for " + to_string(timing_.heartbeat) +
+                             (carried_ ? ": frozen, off or cut off" : ""));
       enter_stopping();
       send_kill(now);
       return;
     case ChildPhase::kStopping:
       if (step_ == Step::kGraceful) {
-        presume(StopReason::Kind::kWatchdog,
-                disconnect_reason_.empty() ? within("it was told to stop and did not exit", timing_.exit)
-                                           : within(disconnect_reason_, timing_.exit));
+        if (disconnect_reason_.empty()) {
+          presume(silence(), within("it was told to stop and did not exit", timing_.exit));
+        } else {
+          presume(StopReason::Kind::kWatchdog, within(disconnect_reason_, timing_.exit));
+        }
         send_term(now);
       } else if (step_ == Step::kTerm) {
         send_kill(now);
@@ -222,6 +226,10 @@ void ChildMachine::deadline_passed(TimePoint now) {
 
 bool ChildMachine::is_ending() const {
   return ended() || phase_ == ChildPhase::kStopping || stop_wanted_ || kill_wanted_;
+}
+
+StopReason::Kind ChildMachine::silence() const {
+  return carried_ ? StopReason::Kind::kHostWatchdog : StopReason::Kind::kWatchdog;
 }
 
 void ChildMachine::become_connected(TimePoint now) {

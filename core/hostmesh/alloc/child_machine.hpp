@@ -42,11 +42,15 @@ class ChildMachine {
 
   ChildPhase phase() const { return phase_; }
   bool ended() const { return phase_ == ChildPhase::kStopped; }
+  bool is_carried() const { return carried_; }
   // When deadline_passed() is due; never while nothing is awaited.
   Deadline deadline() const { return deadline_; }
 
   // From the launcher.
   void launched(TimePoint now);
+  // It is reached through another process, which leads to another machine: silence is no sign of its own
+  // state.
+  void carried() { carried_ = true; }
   void launch_failed(const Error& error);
   void exited(const ExitStatus& status);
   // From the connection. `hello` is false when this connection is not to be used: another one was first.
@@ -66,6 +70,8 @@ class ChildMachine {
   enum class Step : std::uint8_t { kNone, kGraceful, kTerm, kKill };
 
   bool is_ending() const;
+  // What is presumed of a child that says nothing.
+  StopReason::Kind silence() const;
   void become_connected(TimePoint now);
   void await_exit(TimePoint now);
   void enter_stopping();
@@ -84,6 +90,7 @@ class ChildMachine {
   std::optional<Duration> stop_grace_;
   bool kill_wanted_ = false;
   bool connected_ = false;
+  bool carried_ = false;
   Deadline deadline_;
   std::string disconnect_reason_;
   std::optional<StopReason> presumed_;  // decided before the exit status was known

@@ -43,7 +43,7 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     void running() override {
       impl.watch_heartbeats(*this);
       // From the first heartbeat on it knows that more will follow, and what it means when none do.
-      if (is_carried && control && spec.timing.heartbeat > Duration::zero()) control->heartbeat();
+      if (machine->is_carried() && control && spec.timing.heartbeat > Duration::zero()) control->heartbeat();
       impl.emit([child = id](Impl& self) { self.events.on_running(child); });
     }
     void stopped(const StopReason& seen) override {
@@ -75,10 +75,9 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     std::uint32_t restarts = 0;
     bool stop_wanted = false;
     bool done = false;
-    bool waits = false;       // its id is in `waiting`
-    bool launching = false;   // counts against the limit
-    bool is_carried = false;  // its connection is its stdin and stdout
-    bool paused = false;      // its output, over all incarnations
+    bool waits = false;      // its id is in `waiting`
+    bool launching = false;  // counts against the limit
+    bool paused = false;     // its output, over all incarnations
     std::int64_t pid = 0;
     std::string node;
     LineTail tail;
@@ -228,7 +227,6 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     launches[child.launch] = child.id;
     child.tail = LineTail(child.spec.tail_lines);
     child.pid = 0;
-    child.is_carried = false;
     child.control.reset();
     child.machine = std::make_unique<ChildMachine>(child.spec.kind, child.spec.timing, child, Clock::now());
     schedule(child);
@@ -291,7 +289,7 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
   void on_channel(LaunchId launch, UniqueFd socket) {
     Child* child = find_launch(launch);
     if (child == nullptr || child->machine->ended() || !events.on_channel) return;
-    child->is_carried = true;
+    child->machine->carried();
     events.on_channel(child->id, std::move(socket));
   }
 

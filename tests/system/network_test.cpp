@@ -1,0 +1,177 @@
+// `hostmesh run` on several machines, and what goes wrong with one of them before or while it runs.
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "system/network_fixture.hpp"
+
+namespace hostmesh::test {
+namespace {
+
+class NetworkRun : public NetworkTest {
+ protected:
+  // Runs a command on all nodes that says so and stays.
+  std::unique_ptr<Running> stay() {
+    auto hostmesh = std::make_unique<Running>(run_script(
+        {"--extent", "hosts=" + std::to_string(network_->size())}, "echo up; exec " + sleep_marked()));
+    EXPECT_TRUE(hostmesh->read_until([&] { return lines_of(hostmesh->out()).size() == network_->size(); }))
+        << hostmesh->err();
+    return hostmesh;
+  }
+  // Runs `true` on all, which is to fail; what was said.
+  std::string failure() {
+    Running hostmesh(run({"--extent", "hosts=" + std::to_string(network_->size())}, {"true"}));
+    EXPECT_TRUE(hostmesh.finish());
+    EXPECT_NE(hostmesh.status(), 0);
+    return hostmesh.err();
+  }
+};
+
+// A test process may be killed at any point, and the next one must not find its machines.
+TEST_F(NetworkTest, ATestThatIsKilledTakesItsMachinesWithIt) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const UniqueFd told(ends[0]);
+  UniqueFd tell(ends[1]);
+  const pid_t test = ::fork();
+  if (test == 0) {
+    ::setenv("TMPDIR", folder().c_str(), 1);  // its files are all that is left, and go with this test's
+    start(2);
+    for (const std::size_t number : {1, 2}) {
+      const pid_t daemon = node(number).daemon();
+      (void)!::write(tell.get(), &daemon, sizeof daemon);
+    }
+    for (;;) ::pause();
+  }
+  tell.reset();
+  std::vector<UniqueFd> machines;
+  for (pid_t daemon = 0; machines.size() < 2;) {
+    ASSERT_EQ(::read(told.get(), &daemon, sizeof daemon), static_cast<ssize_t>(sizeof daemon));
+    machines.emplace_back(static_cast<int>(::syscall(SYS_pidfd_open, daemon, 0)));
+    ASSERT_TRUE(machines.back());
+  }
+
+  ::kill(test, SIGKILL);
+
+  ASSERT_EQ(::waitpid(test, nullptr, 0), test);
+  for (const UniqueFd& machine : machines) {
+    pollfd waiting{.fd = machine.get(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&waiting, 1, 10'000), 1) << "it is still there";
+  }
+}
+
+TEST_F(NetworkRun, FourMachinesSayWhoTheyAreAndKeepNothing) {
+  start(4);
+
+  Running hostmesh(run_script({"--extent", "hosts=4"}, "echo $HOSTMESH_RANK is $(hostname)"));
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
+  EXPECT_EQ(sorted_lines_of(hostmesh.out()), (std::vector<std::string>{"[0] 0 is node1", "[1] 1 is node2",
+                                                                       "[2] 2 is node3", "[3] 3 is node4"}));
+  expect_nothing_on({1, 2, 3, 4});
+}
+
+TEST_F(NetworkRun, WhenTheClientIsKilledNothingIsLeftOnAnyMachine) {
+  start(4);
+  const auto hostmesh = stay();
+  for (const std::size_t number : {1, 2, 3, 4}) EXPECT_EQ(node(number).processes("sleep").size(), 1U);
+
+  hostmesh->signal(SIGKILL);
+
+  ASSERT_TRUE(hostmesh->finish());
+  expect_nothing_on({1, 2, 3, 4});
+}
+
+// The laptop is closed: nobody tells the machines, and their connections do not end.
+TEST_F(NetworkRun, WhenTheClientIsCutOffNothingIsLeftOnAnyMachine) {
+  start(2);
+  set_environment("HOSTMESH_OWNER_TIMEOUT", "2s");
+  set_environment("HOSTMESH_HEARTBEAT_TIMEOUT", "3s");
+  const auto hostmesh = stay();
+
+  node(1).unplug();
+  node(2).unplug();
+  hostmesh->signal(SIGKILL);
+
+  ASSERT_TRUE(hostmesh->finish());
+  EXPECT_FALSE(node(1).sessions().empty()) << "its daemon has heard of nothing";
+  expect_nothing_on({1, 2});
+}
+
+TEST_F(NetworkRun, AMachineThatAnswersNothingIsNamedWithItsConnectTimeout) {
+  start(3, "connect_timeout: 2s");
+  node(2).lose(100);
+
+  const std::string err = failure();
+
+  EXPECT_TRUE(says(err, "node2: it did not answer in time"));
+  EXPECT_TRUE(says(err, "timed out"));
+  EXPECT_EQ(err.find("node1: "), std::string::npos) << err;
+  expect_nothing_on({1, 3});
+}
+
+TEST_F(NetworkRun, AMachineThatIsFrozenBeforeTheLoginIsNamed) {
+  start(2, "connect_timeout: 2s");
+  node(2).freeze();
+
+  const std::string err = failure();
+
+  EXPECT_TRUE(says(err, "node2: it did not answer in time"));
+  EXPECT_TRUE(says(err, "banner exchange"));
+  node(2).thaw();
+  expect_nothing_on({1, 2});
+}
+
+TEST_F(NetworkRun, AKeyThatIsNotLetInIsToldForEachMachine) {
+  start(3, "");
+  std::filesystem::remove(network_->file("key"));
+  configure("ssh_options: ['IdentityFile=" + network_->file("stranger").string() + "']");
+
+  const std::string err = failure();
+
+  EXPECT_TRUE(says(err, "it refuses the login"));
+  EXPECT_TRUE(says(err, "Permission denied (publickey"));
+  expect_nothing_on({1, 2, 3});
+}
+
+TEST_F(NetworkRun, AMachineWithAnothersHostKeyIsNamed) {
+  start(3);
+  std::ifstream stranger(network_->file("stranger.pub"));
+  std::ofstream known(network_->file("known_hosts"));
+  for (const std::size_t number : {1, 3}) {
+    std::ifstream own(network_->file(node(number).name() + ".key.pub"));
+    known << node(number).address() << " " << own.rdbuf();
+  }
+  known << node(2).address() << " " << stranger.rdbuf();
+  known.close();
+
+  const std::string err = failure();
+
+  EXPECT_TRUE(says(err, "node2: its host key is not one that is trusted"));
+  expect_nothing_on({1, 2, 3});
+}
+
+TEST_F(NetworkRun, AMachineWhoseProgramIsOfAnotherVersionIsToldWhatToInstall) {
+  start(2);
+  // The request says of which version it is; this one lets the program over there see another.
+  const auto other = std::filesystem::canonical(bin("..")) / ("other-version-" + mark());
+  std::ofstream(other) << "#!/bin/bash\nexec "
+                       << std::filesystem::canonical(bin("hostmesh-bootstrap")).string()
+                       << " \"$@\" < <(head -c 4 >/dev/null; printf HMX9; exec cat)\n";
+  std::filesystem::permissions(other, std::filesystem::perms::owner_all);
+  configure("", other.string());
+
+  const std::string err = failure();
+
+  EXPECT_TRUE(says(err, "its hostmesh-bootstrap is of another version"));
+  std::filesystem::remove(other);
+  expect_nothing_on({1, 2});
+}
+
+}  // namespace
+}  // namespace hostmesh::test
