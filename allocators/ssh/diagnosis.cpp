@@ -3,12 +3,15 @@
 #include <array>
 #include <deque>
 
+#include "copies.hpp"
+
 namespace hostmesh_ssh {
 
 namespace {
 
 constexpr int kConnectionFailed = 255;
 constexpr int kNotFound = 127;
+constexpr int kNotExecutable = 126;
 constexpr std::size_t kMostWords = 600;  // bytes
 constexpr std::size_t kMostLines = 6;
 
@@ -33,7 +36,10 @@ constexpr std::array kPatterns = {
     Pattern{"Connection refused", Trouble::kRefused},
     Pattern{"No route to host", Trouble::kNoRoute},
     Pattern{"Network is unreachable", Trouble::kNoRoute},
-    Pattern{"banner exchange: Connection to", Trouble::kNoAnswer},
+    Pattern{"banner line contains invalid characters", Trouble::kNoSsh},
+    Pattern{"Bad remote protocol version identification", Trouble::kNoSsh},
+    Pattern{": invalid format", Trouble::kNoSsh},
+    Pattern{"during banner exchange", Trouble::kNoAnswer},
     Pattern{"Connection timed out", Trouble::kNoAnswer},
     Pattern{"Operation timed out", Trouble::kNoAnswer},
     Pattern{"timeout", Trouble::kNoAnswer},
@@ -46,12 +52,19 @@ constexpr std::array kPatterns = {
     Pattern{"closed by remote host", Trouble::kBusy},
 };
 
-constexpr std::string_view kOurProgram = "hostmesh-bootstrap: ";
-
-constexpr std::array kVersionWords = {
-    std::string_view("does nothing by hand"),
-    std::string_view("both ends of the same version"),
+// Once the login is through: from the remote side.
+constexpr std::array kRemotePatterns = {
+    Pattern{kAbsent, Trouble::kNoCopy},
+    Pattern{kOtherMachine, Trouble::kMachine},
+    Pattern{"No space left on device", Trouble::kDiskFull},
+    Pattern{"Disk quota exceeded", Trouble::kDiskFull},
+    Pattern{kNotWhole, Trouble::kDamaged},
+    Pattern{"does nothing by hand", Trouble::kVersion},
+    Pattern{"both ends of the same version", Trouble::kVersion},
+    Pattern{"xec format error", Trouble::kMachine},
 };
+
+constexpr std::string_view kOurProgram = "hostmesh-bootstrap: ";
 
 bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -67,14 +80,15 @@ Trouble diagnose(const ClientEnd& end) {
     }
     return Trouble::kOther;
   }
-  for (const std::string_view text : kVersionWords) {
-    if (has(end.last_lines, text)) return Trouble::kVersion;
+  for (const Pattern& pattern : kRemotePatterns) {
+    if (has(end.last_lines, pattern.text)) return pattern.trouble;
   }
   // It is there, and says itself what it could not do.
   if (end.last_lines.starts_with(kOurProgram) || has(end.last_lines, std::string("\n").append(kOurProgram)))
-    return Trouble::kRemote;
-  // Shells of the csh family exit with 1.
+    return end.number == kNotFound ? Trouble::kMissing : Trouble::kRemote;
+  // Shells of the csh family exit with 1 for all of these.
   if (end.number == kNotFound || has(end.last_lines, "ommand not found")) return Trouble::kNoProgram;
+  if (end.number == kNotExecutable || has(end.last_lines, "ermission denied")) return Trouble::kCannotRun;
   return Trouble::kRemote;
 }
 
@@ -99,8 +113,22 @@ std::string_view meaning(Trouble trouble) {
       return "its host key is not one that is trusted";
     case Trouble::kLogin:
       return "it refuses the login";
+    case Trouble::kNoSsh:
+      return "what answers at its ssh port is no ssh daemon";
     case Trouble::kNoProgram:
+      return "there is no hostmesh-bootstrap";
+    case Trouble::kNoCopy:
+      return "its copy of our program is gone or damaged each time that it has been made";
+    case Trouble::kMissing:
       return "the program to start is not there";
+    case Trouble::kCannotRun:
+      return "the program to start cannot be executed there";
+    case Trouble::kMachine:
+      return "it is a machine of another kind";
+    case Trouble::kDiskFull:
+      return "there is no room on its disk";
+    case Trouble::kDamaged:
+      return "the copy did not arrive whole";
     case Trouble::kVersion:
       return "its hostmesh-bootstrap is of another version";
     case Trouble::kRemote:
@@ -124,9 +152,11 @@ std::string_view advice(Trouble trouble) {
     case Trouble::kLogin:
       return "a login must work without a question: try ssh -o BatchMode=yes";
     case Trouble::kNoProgram:
-      return "install hostmesh-bootstrap there, or say where it is with the option remote_command";
+      return "install it there, say where it is with the option remote_command, or set push: true";
+    case Trouble::kMachine:
+      return "the option push_file names the program for another kind";
     case Trouble::kVersion:
-      return "install the same version of hostmesh on both ends";
+      return "install the same version of hostmesh on both ends, or set push: true";
     default:
       return {};
   }

@@ -18,7 +18,14 @@ enum class Trouble {
   kNoAnswer,    // nothing came back in time
   kHostKey,     // unknown, or another one than before
   kLogin,       // no key of ours is accepted
+  kNoSsh,       // something else than an ssh daemon listens there
   kNoProgram,   // hostmesh-bootstrap is not there
+  kNoCopy,      // the same, where a copy of it is to be
+  kMissing,     // hostmesh-bootstrap is there, and what it is to start is not
+  kCannotRun,   // it is there, and cannot be executed
+  kMachine,     // the machine is of another kind than our program
+  kDiskFull,    // or the user's share of it
+  kDamaged,     // what was copied did not come whole
   kVersion,     // it is there, in another version
   kRemote,      // the login worked, and what ran there ended otherwise
   kConfig,      // ssh does not understand its options

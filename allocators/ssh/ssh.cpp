@@ -2,191 +2,52 @@
 //
 // The client is run as anybody would run it by hand: with the user's own configuration, keys, jump hosts and
 // known hosts, and never with a question or an unchecked host key. What passes the remote shell is one fixed
-// command, `hostmesh-bootstrap --exec`; all else goes over its stdin. A child of the bootstrap protocol talks
-// to its owner over that same stdin and stdout, so that no port but ssh's is needed, and the end of the
-// connection, however it comes, is the end of everything over there.
-#include <sys/stat.h>
-#include <unistd.h>
-
+// command, which starts our program with --exec; all else goes over its stdin. A child of the bootstrap
+// protocol talks to its owner over that same stdin and stdout, so that no port but ssh's is needed, and the
+// end of the connection, however it comes, is the end of everything over there.
+//
+// With `push` a launch that finds no program has it copied, once for each host, and begins anew:
+//
+//   start -> (the marker) launched
+//         -> absent: copy -> start            its connection makes the copy
+//                    wait -> start            another launch's does
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
+#include <atomic>
 #include <map>
 #include <mutex>
-#include <random>
-#include <sstream>
+#include <optional>
+#include <thread>
+#include <vector>
 
+#include "commands.hpp"
 #include "connecting.hpp"
+#include "copies.hpp"
 #include "diagnosis.hpp"
 #include "hostmesh/plugin/sdk.hpp"
-#include "hosts.hpp"
+#include "pushes.hpp"
+#include "settings.hpp"
 
 namespace {
 
 using namespace hostmesh::plugin;
+using hostmesh_ssh::Clock;
 using hostmesh_ssh::Connecting;
+using hostmesh_ssh::Copy;
+using hostmesh_ssh::Pushes;
+using hostmesh_ssh::Settings;
 using hostmesh_ssh::Target;
 using hostmesh_ssh::Trouble;
 
-[[noreturn]] void misconfigured(const std::string& why) {
-  throw Error(Cause::kConfiguration, why);
-}
-
-// ssh counts in whole seconds, and 0 is for ever.
-std::string whole_seconds(Duration duration) {
-  return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(duration).count()));
-}
-
-std::size_t at_least_one(const Config& config, std::string_view key) {
-  const std::int64_t value = config.integer(key);
-  if (value < 1)
-    misconfigured("option '" + std::string(key) + "' is " + std::to_string(value) + ": at least 1");
-  return static_cast<std::size_t>(value);
-}
-
-struct Settings {
-  std::vector<Target> hosts;
-  std::size_t slots = 1;
-  std::string working_directory;
-  std::vector<std::string> environment;  // "NAME=value"
-  std::string remote_command;
-  std::vector<std::string> client;  // ssh and its options, up to the host
-  unsigned retries = 0;
-  Connecting::Limits limits;
-};
-
-std::vector<Target> hosts_of(const Config& config) {
-  std::vector<Target> hosts;
-  try {
-    hosts = hostmesh_ssh::parse_hosts(config.list("hosts"));
-    const std::string& file = config.text("hosts_file");
-    if (!file.empty()) {
-      std::ifstream in(file, std::ios::binary);
-      std::ostringstream text;
-      if (!(text << in.rdbuf()))
-        misconfigured("option 'hosts_file': " + file + " cannot be read, or is empty");
-      const auto more = hostmesh_ssh::parse_hosts_file(text.str(), file);
-      hosts.insert(hosts.end(), more.begin(), more.end());
-    }
-  } catch (const std::invalid_argument& wrong) {
-    misconfigured(std::string("option 'hosts': ") + wrong.what());
-  }
-  if (hosts.empty()) misconfigured("no hosts: set the option hosts, or hosts_file");
-  return hosts;
-}
-
-// NAME=value as it is; a NAME alone is taken from our own environment, where it is set.
-std::vector<std::string> environment_of(const Config& config) {
-  std::vector<std::string> environment;
-  for (const std::string& entry : config.list("environment")) {
-    if (entry.empty() || entry.front() == '=')
-      misconfigured("option 'environment': '" + entry + "' has no name");
-    if (entry.find('=') != std::string::npos) {
-      environment.push_back(entry);
-    } else if (const char* value = ::getenv(entry.c_str())) {
-      environment.push_back(entry + "=" + value);
-    }
-  }
-  return environment;
-}
-
-std::string remote_command_of(const Config& config) {
-  const std::string& command = config.text("remote_command");
-  const bool is_word = !command.empty() && std::all_of(command.begin(), command.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("/._-+~").find(c) != std::string_view::npos;
-  });
-  if (!is_word) {
-    misconfigured(
-        "option 'remote_command' is '" + command +
-        "': it passes a shell that we do not know, so it may have letters, digits and / . _ - + ~ only");
-  }
-  return command;
-}
-
-// Where the sockets of shared connections are: a folder that is ours alone, with a short name.
-std::string control_folder() {
-  const std::string folder = "/tmp/hostmesh-ssh-" + std::to_string(::geteuid());
-  struct stat about {};
-  if ((::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) || ::lstat(folder.c_str(), &about) != 0 ||
-      !S_ISDIR(about.st_mode) || about.st_uid != ::geteuid() || (about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    misconfigured("option 'multiplex': " + folder + " cannot be made a folder of ours alone");
-  }
-  return folder;
-}
-
-std::vector<std::string> client_of(const Config& config) {
-  const std::string& unknown = config.text("unknown_hosts");
-  if (unknown != "fail" && unknown != "accept-new")
-    misconfigured("option 'unknown_hosts' is '" + unknown + "'; it can be fail or accept-new");
-  std::vector<std::string> words{config.text("ssh"), "-T", "-x"};
-  if (const std::string& file = config.text("ssh_config"); !file.empty()) {
-    words.insert(words.end(), {"-F", file});
-  }
-  const auto set = [&words](const std::string& option) { words.insert(words.end(), {"-o", option}); };
-  // The first word on an option counts: ours first where it is about safety, the user's before all else.
-  set("BatchMode=yes");
-  set("StrictHostKeyChecking=" + std::string(unknown == "fail" ? "yes" : "accept-new"));
-  for (const std::string& option : config.list("ssh_options")) set(option);
-  set("ConnectTimeout=" + whole_seconds(config.duration("connect_timeout")));
-  set("ConnectionAttempts=1");
-  set("ServerAliveInterval=5");
-  set("ServerAliveCountMax=2");
-  set("ClearAllForwardings=yes");
-  set("PermitLocalCommand=no");
-  set("RemoteCommand=none");
-  set("EscapeChar=none");
-  // Its words are what errors are told by.
-  set("LogLevel=INFO");
-  if (config.boolean("multiplex")) {
-    set("ControlMaster=auto");
-    set("ControlPath=" + control_folder() + "/%C");
-    set("ControlPersist=15");
-  } else {
-    set("ControlMaster=no");
-    set("ControlPath=none");
-  }
-  return words;
-}
-
-std::string random_marker() {
-  std::random_device source;
-  std::ostringstream text;
-  text << "\036hostmesh " << std::hex << source() << source() << source() << source() << "\n";
-  return text.str();
-}
-
-// What `hostmesh-bootstrap --exec` reads first; docs/protocol.md describes it.
-class ExecRequest {
- public:
-  void add(char letter, std::string_view text) {
-    if (text.find('\0') != std::string_view::npos)
-      throw Error(Cause::kInvalidArgument, "a text with a NUL byte cannot be passed on");
-    entries_.push_back(static_cast<std::uint8_t>(letter));
-    entries_.insert(entries_.end(), text.begin(), text.end());
-    entries_.push_back(0);
-  }
-  std::vector<std::uint8_t> packed(const std::vector<std::uint8_t>& followed_by) const {
-    std::vector<std::uint8_t> bytes{'H', 'M', 'X', '1'};
-    for (int shift = 0; shift < 32; shift += 8)
-      bytes.push_back(static_cast<std::uint8_t>(entries_.size() >> shift));
-    bytes.insert(bytes.end(), entries_.begin(), entries_.end());
-    bytes.insert(bytes.end(), followed_by.begin(), followed_by.end());
-    return bytes;
-  }
-
- private:
-  std::vector<std::uint8_t> entries_;
-};
-
-bool is_stock_child(const std::vector<std::string>& argv) {
-  return !argv.empty() && argv.front().substr(argv.front().rfind('/') + 1) == "hostmesh-bootstrap";
-}
+constexpr int kKill = 9;
+constexpr int kConnectionFailed = 255;
+// So often a launch may find no copy; each time one was made, so somebody takes them away.
+constexpr unsigned kMostAbsences = 3;
 
 class SshLauncher final : public Launcher {
  public:
   static Description describe();
   SshLauncher(const Config& config, const Host& host);
+  ~SshLauncher() override { is_closing_ = true; }
 
   void launch(const LaunchRequest& request) override;
   void signal(LaunchId id, int signal_number) override;
@@ -197,140 +58,99 @@ class SshLauncher final : public Launcher {
   LocalVerdict local_ended(LaunchId id, const LocalEnd& end) override;
 
  private:
+  using Ids = std::vector<LaunchId>;
   struct Launch {
     Target target;
-    Command command;
-    unsigned tries = 0;
+    Command command;  // without its last word
+    bool is_copying = false;
     bool ended_by_us = false;
+    unsigned tries = 0;             // of this login, which may be turned away
+    unsigned absences = 0;          // how often it has found no copy
+    std::uint64_t copies_made = 0;  // on its host, when it was started
+  };
+  // What follows from the end of a client. Beginnings are done when the lock is free again.
+  struct Outcome {
+    struct Begin {
+      LaunchId id;
+      std::string host;
+      Clock::duration pause{};
+    };
+    LocalVerdict verdict;
+    std::vector<Begin> begin;
+    Ids fail;  // as this one does
   };
 
-  Command command_for(const LaunchRequest& request, const Target& target) const;
   void start(LaunchId id);
+  Command command_of(Launch& launch) const;
+  void read_push_file();
   bool forget_waiting(LaunchId id);
-  LocalVerdict not_started(LaunchId id, Launch& launch, const LocalEnd& end);
+
+  // With the lock held.
+  Outcome not_started(LaunchId id, Launch& launch, const LocalEnd& end);
+  Outcome copy_ended(LaunchId id, Launch& launch, const LocalEnd& end);
+  Outcome absent(LaunchId id, Launch& launch, const LocalEnd& end);
+  Outcome again(LaunchId id, const Launch& launch) const;
+  LocalVerdict failure(const Launch& launch, Trouble trouble, const LocalEnd& end) const;
+  bool deserves_another_try(LaunchId id, const Launch& launch, Trouble trouble, const LocalEnd& end) const;
+
   static LocalVerdict lost(const Launch& launch, const LocalEnd& end);
 
   const Host host_;
   const Settings settings_;
+  std::atomic<bool> is_closing_ = false;
   std::mutex mutex_;  // never held while connecting_ is called
   std::map<LaunchId, Launch> launches_;
-  Connecting connecting_;  // last: its thread uses all of the above
+  Pushes pushes_;
+  std::optional<Copy> copy_;
+  std::string no_copy_;    // why there will be none
+  Ids await_copy_;         // what is to begin when the file has been read
+  Connecting connecting_;  // its thread uses all of the above
+  std::jthread reading_;   // last: so does this one, and connecting_
 };
-
-Settings settings_of(const Config& config) {
-  const std::int64_t retries = config.integer("retries");
-  if (retries < 0) misconfigured("option 'retries' is " + std::to_string(retries));
-  return {.hosts = hosts_of(config),
-          .slots = at_least_one(config, "slots"),
-          .working_directory = config.text("working_directory"),
-          .environment = environment_of(config),
-          .remote_command = remote_command_of(config),
-          .client = client_of(config),
-          .retries = static_cast<unsigned>(std::min<std::int64_t>(retries, 1000)),
-          .limits = {.at_once = at_least_one(config, "parallelism"),
-                     .at_once_per_host = at_least_one(config, "parallelism_per_host")}};
-}
 
 Description SshLauncher::describe() {
   return {
       .capabilities = {Capability::kOutput, Capability::kLifeline},
-      .options =
-          {{.key = "hosts",
-            .type = OptionType::kStringList,
-            .default_value = "",
-            .doc = "user@host:port, each part but the host optional; ranges like node[01-16,20]"},
-           {.key = "hosts_file", .default_value = "", .doc = "a file with more hosts, some on each line"},
-           {.key = "slots",
-            .type = OptionType::kInteger,
-            .default_value = "1",
-            .doc = "how many ranks go to a host before the next one is used"},
-           {.key = "working_directory",
-            .default_value = "",
-            .doc = "on the host; empty: where a login begins"},
-           {.key = "environment",
-            .type = OptionType::kStringList,
-            .default_value = "",
-            .doc = "NAME=value, or a NAME whose value here is passed on; besides the login's own"},
-           {.key = "remote_command",
-            .default_value = "hostmesh-bootstrap",
-            .doc = "our program over there: a name in the login's PATH, or a path"},
-           {.key = "ssh", .default_value = "ssh", .doc = "the ssh client"},
-           {.key = "ssh_config", .default_value = "", .doc = "its configuration; empty: the usual one"},
-           {.key = "ssh_options",
-            .type = OptionType::kStringList,
-            .default_value = "",
-            .doc = "further options of the client, as after -o"},
-           {.key = "unknown_hosts",
-            .default_value = "fail",
-            .doc = "a host whose key is not known: fail, or accept-new; a changed key always fails"},
-           {.key = "parallelism",
-            .type = OptionType::kInteger,
-            .default_value = "32",
-            .doc = "how many logins may be under way at once"},
-           {.key = "parallelism_per_host",
-            .type = OptionType::kInteger,
-            .default_value = "8",
-            .doc = "the same for one host; its daemon turns some away above its MaxStartups, usually 10"},
-           {.key = "connect_timeout",
-            .type = OptionType::kDuration,
-            .default_value = "10s",
-            .doc = "how long a host may take to answer"},
-           {.key = "retries",
-            .type = OptionType::kInteger,
-            .default_value = "6",
-            .doc = "further tries, with growing pauses, when a host is too busy for another login"},
-           {.key = "multiplex",
-            .type = OptionType::kBoolean,
-            .default_value = "false",
-            .doc = "one connection for all launches on a host (ControlMaster)"}},
+      .options = Settings::options(),
       .summary = "processes on other machines, started and reached over ssh",
   };
 }
 
 SshLauncher::SshLauncher(const Config& config, const Host& host)
     : host_(host),
-      settings_(settings_of(config)),
-      connecting_(settings_.limits, [this](std::uint64_t id) { start(id); }) {}
+      settings_(Settings::of(config)),
+      connecting_(settings_.limits, [this](std::uint64_t id) { start(id); }) {
+  if (!settings_.push_file.empty()) reading_ = std::jthread([this] { read_push_file(); });
+}
 
-Command SshLauncher::command_for(const LaunchRequest& request, const Target& target) const {
-  const bool is_child = request.protocol == Protocol::kBootstrap;
-  ExecRequest exec;
-  Command command{.argv = settings_.client, .stdin_use = request.stdin_use, .node = target.text()};
-  command.marker = random_marker();
-  exec.add('M', command.marker);
-  if (is_child) {
-    // The environment that it was given is of this machine. What is ours comes along, the rest is the
-    // login's.
-    exec.add('I', "");
-    for (const std::string& entry : request.environment) {
-      const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
-      if (!name.starts_with("HOSTMESH_") || name == "HOSTMESH_BOOTSTRAP_ADDR" ||
-          name == "HOSTMESH_BOOTSTRAP_MODE")
-        continue;
-      exec.add('E', entry);
-    }
-    exec.add('E', "HOSTMESH_BOOTSTRAP_MODE=stdio");
-    for (const std::string& entry : settings_.environment) exec.add('E', entry);
-    exec.add('D', settings_.working_directory);
-    // The stock child of this installation is the one that is installed there.
-    if (!is_stock_child(request.argv)) {
-      for (const std::string& word : request.argv) exec.add('A', word);
-    }
-    command.stdout_use = StdoutUse::kChannel;
-  } else {
-    exec.add('K', "");
-    for (const std::string& entry : request.environment) exec.add('E', entry);
-    exec.add('D', request.working_directory);
-    for (const std::string& word : request.argv) exec.add('A', word);
+// Too long for the thread that calls us.
+void SshLauncher::read_push_file() {
+  std::optional<Copy> copy;
+  std::string problem;
+  try {
+    copy = hostmesh_ssh::read_copy(settings_.push_file, is_closing_);
+  } catch (const std::exception& error) {
+    problem = std::string("option 'push': ") + error.what();
   }
-  command.stdin_payload = exec.packed(request.stdin_payload);
-  if (target.port != 0) command.argv.insert(command.argv.end(), {"-p", std::to_string(target.port)});
-  if (!target.user.empty()) command.argv.insert(command.argv.end(), {"-l", target.user});
-  command.argv.insert(command.argv.end(), {"--", target.host, settings_.remote_command + " --exec"});
-  // The client's own: where the agent is, and whose home and known hosts.
-  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry)
-    command.environment.emplace_back(*entry);
-  return command;
+  if (is_closing_) return;
+  Outcome outcome;
+  {
+    const std::lock_guard lock(mutex_);
+    copy_ = copy;
+    no_copy_ = problem;
+    for (const LaunchId id : std::exchange(await_copy_, {})) {
+      const auto found = launches_.find(id);
+      if (found == launches_.end()) continue;
+      if (copy_) {
+        outcome.begin.push_back({.id = id, .host = found->second.target.text()});
+      } else {
+        outcome.fail.push_back(id);
+        launches_.erase(found);
+      }
+    }
+  }
+  for (const auto& begin : outcome.begin) connecting_.add(begin.id, begin.host);
+  for (const LaunchId id : outcome.fail) host_.failed(id, Cause::kConfiguration, problem);
 }
 
 void SshLauncher::launch(const LaunchRequest& request) {
@@ -342,10 +162,15 @@ void SshLauncher::launch(const LaunchRequest& request) {
                     (settings_.slots == 1 ? " slot" : " slots") + " each; see hosts and slots");
   }
   const Target& target = settings_.hosts[request.rank / settings_.slots];
-  Command command = command_for(request, target);
+  Command command = hostmesh_ssh::launch_command(settings_, request, target, host_.version());
   {
     const std::lock_guard lock(mutex_);
+    if (!no_copy_.empty()) throw Error(Cause::kConfiguration, no_copy_);
     launches_[request.id] = {.target = target, .command = std::move(command)};
+    if (!settings_.push_file.empty() && !copy_) {
+      await_copy_.push_back(request.id);
+      return;
+    }
   }
   connecting_.add(request.id, target.text());
 }
@@ -355,36 +180,48 @@ void SshLauncher::start(LaunchId id) {
   const std::lock_guard lock(mutex_);
   const auto found = launches_.find(id);
   if (found == launches_.end()) return;
-  ++found->second.tries;
+  Launch& launch = found->second;
+  ++launch.tries;
   try {
-    host_.spawn_local(id, found->second.command);
+    host_.spawn_local(id, command_of(launch));
   } catch (const Error& error) {
-    host_.failed(id, error.cause(), error.what(), error.os_error());
+    host_.failed(id, error.cause(), error.what(), error.os_error(), launch.target.text());
     launches_.erase(found);
   }
 }
 
-// True when it had not begun; then it never will.
+Command SshLauncher::command_of(Launch& launch) const {
+  if (launch.is_copying) return hostmesh_ssh::copying_command(settings_, *copy_, launch.target);
+  launch.copies_made = pushes_.made(launch.target.text());
+  Command command = launch.command;
+  command.argv.push_back(copy_ ? hostmesh_ssh::start_command(*copy_) : settings_.remote_command + " --exec");
+  return command;
+}
+
+// True when it has no client; then it never will.
 bool SshLauncher::forget_waiting(LaunchId id) {
-  if (!connecting_.withdraw(id)) return false;
-  host_.failed(id, Cause::kCancelled, "it was stopped before its turn to log in had come");
+  const bool had_its_turn_coming = connecting_.withdraw(id);
   const std::lock_guard lock(mutex_);
+  if (!had_its_turn_coming && std::erase(await_copy_, id) == 0 && !pushes_.withdraw(id)) return false;
   launches_.erase(id);
+  host_.failed(id, Cause::kCancelled, "it was stopped before its turn to log in had come");
   return true;
 }
 
 // No signal passes an ssh connection. A child of ours is told by the end of its connection, whatever was
-// sent; KILL ends the client at once, which over there is the same.
+// sent; KILL ends the client at once, which over there is the same. So does anything that comes while the
+// program is still being copied.
 void SshLauncher::signal(LaunchId id, int signal_number) {
   if (forget_waiting(id)) return;
+  bool is_copying = false;
   {
     const std::lock_guard lock(mutex_);
     const auto found = launches_.find(id);
     if (found == launches_.end()) return;
     found->second.ended_by_us = true;
+    is_copying = found->second.is_copying;
   }
-  constexpr int kKill = 9;
-  if (signal_number == kKill) return host_.signal_local(id, kKill);
+  if (signal_number == kKill || is_copying) return host_.signal_local(id, kKill);
   host_.close_stdin_local(id);
 }
 
@@ -394,57 +231,118 @@ void SshLauncher::close_stdin(LaunchId id) {
 
 LocalVerdict SshLauncher::local_ended(LaunchId id, const LocalEnd& end) {
   connecting_.done(id);
-  std::unique_lock lock(mutex_);
-  const auto found = launches_.find(id);
-  if (found == launches_.end()) return {};
-  if (!end.has_started) {
-    const LocalVerdict verdict = not_started(id, found->second, end);
-    const Target target = found->second.target;
-    const unsigned tries = found->second.tries;
-    if (verdict.what != LocalVerdict::What::kTakeBack) launches_.erase(found);
-    lock.unlock();
-    if (verdict.what == LocalVerdict::What::kTakeBack)
-      connecting_.add(id, target.text(), connecting_.pause_before(tries));
-    return verdict;
+  Outcome outcome;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = launches_.find(id);
+    if (found == launches_.end()) return {};
+    Launch& launch = found->second;
+    if (end.has_started) {
+      outcome.verdict = lost(launch, end);
+    } else {
+      outcome = launch.is_copying ? copy_ended(id, launch, end) : not_started(id, launch, end);
+    }
+    if (outcome.verdict.what != LocalVerdict::What::kTakeBack) launches_.erase(id);
+    for (const LaunchId other : outcome.fail) launches_.erase(other);
   }
-  const Launch launch = std::move(found->second);
-  launches_.erase(found);
-  return lost(launch, end);
+  for (const auto& begin : outcome.begin) connecting_.add(begin.id, begin.host, begin.pause);
+  const LocalVerdict& verdict = outcome.verdict;
+  for (const LaunchId other : outcome.fail) host_.failed(other, verdict.cause, verdict.text, 0, verdict.node);
+  return verdict;
 }
 
-LocalVerdict SshLauncher::not_started(LaunchId id, Launch& launch, const LocalEnd& end) {
+SshLauncher::Outcome SshLauncher::again(LaunchId id, const Launch& launch) const {
+  return {.verdict = {.what = LocalVerdict::What::kTakeBack},
+          .begin = {{.id = id, .host = launch.target.text()}}};
+}
+
+SshLauncher::Outcome SshLauncher::not_started(LaunchId id, Launch& launch, const LocalEnd& end) {
   const Trouble trouble = hostmesh_ssh::diagnose(
       {.by_signal = end.how == LocalEnd::How::kSignal, .number = end.number, .last_lines = end.last_lines});
+  if (!launch.ended_by_us && deserves_another_try(id, launch, trouble, end)) {
+    Outcome outcome = again(id, launch);
+    outcome.begin.front().pause = connecting_.pause_before(launch.tries);
+    return outcome;
+  }
+  if (!launch.ended_by_us && trouble == Trouble::kNoCopy) return absent(id, launch, end);
+  return {.verdict = failure(launch, trouble, end)};
+}
+
+SshLauncher::Outcome SshLauncher::absent(LaunchId id, Launch& launch, const LocalEnd& end) {
+  if (++launch.absences > kMostAbsences) return {.verdict = failure(launch, Trouble::kNoCopy, end)};
+  launch.tries = 0;
+  switch (pushes_.absent(id, launch.target.text(), launch.copies_made)) {
+    case Pushes::Next::kCopy:
+      launch.is_copying = true;
+      return again(id, launch);
+    case Pushes::Next::kStart:
+      return again(id, launch);
+    case Pushes::Next::kWait:
+      break;
+  }
+  return {.verdict = {.what = LocalVerdict::What::kTakeBack}};
+}
+
+SshLauncher::Outcome SshLauncher::copy_ended(LaunchId id, Launch& launch, const LocalEnd& end) {
+  const std::string host = launch.target.text();
   if (launch.ended_by_us) {
-    return {.what = LocalVerdict::What::kFail,
-            .cause = Cause::kCancelled,
-            .text = launch.target.text() + ": it was stopped before the login was through"};
+    Outcome outcome{.verdict = failure(launch, Trouble::kOther, end)};
+    if (const auto heir = pushes_.abandoned(host)) {
+      launches_.at(*heir).is_copying = true;
+      outcome.begin.push_back({.id = *heir, .host = host});
+    }
+    return outcome;
   }
-  if (may_pass(trouble) && launch.tries <= settings_.retries) {
-    host_.debug("another try follows, launch " + std::to_string(id) + " on " + launch.target.text() + ": " +
-                hostmesh_ssh::words(end.last_lines));
-    return {.what = LocalVerdict::What::kTakeBack};
+  if (end.how == LocalEnd::How::kCode && end.number == 0) {
+    launch.is_copying = false;
+    launch.tries = 0;
+    Outcome outcome = again(id, launch);
+    for (const LaunchId other : pushes_.succeeded(host)) outcome.begin.push_back({.id = other, .host = host});
+    host_.debug("our program was copied to " + host);
+    return outcome;
   }
-  std::string text = launch.target.text() + ": " + std::string(meaning(trouble));
-  if (launch.tries > 1) text += " (" + std::to_string(launch.tries) + " tries)";
-  const std::string words = hostmesh_ssh::words(end.last_lines);
-  text += words.empty() ? "; ssh said nothing and ended with " +
-                              std::string(end.how == LocalEnd::How::kSignal ? "signal " : "code ") +
-                              std::to_string(end.number)
-                        : "; ssh said: " + words;
-  if (const auto hint = advice(trouble); !hint.empty()) text += "; " + std::string(hint);
+  const Trouble trouble = hostmesh_ssh::diagnose(
+      {.by_signal = end.how == LocalEnd::How::kSignal, .number = end.number, .last_lines = end.last_lines});
+  if (deserves_another_try(id, launch, trouble, end)) {
+    Outcome outcome = again(id, launch);
+    outcome.begin.front().pause = connecting_.pause_before(launch.tries);
+    return outcome;
+  }
+  return {.verdict = failure(launch, trouble, end), .fail = pushes_.failed(host)};
+}
+
+bool SshLauncher::deserves_another_try(LaunchId id, const Launch& launch, Trouble trouble,
+                                       const LocalEnd& end) const {
+  if (!may_pass(trouble) || launch.tries > settings_.retries) return false;
+  host_.debug("another try follows, launch " + std::to_string(id) + " on " + launch.target.text() + ": " +
+              hostmesh_ssh::words(end.last_lines));
+  return true;
+}
+
+LocalVerdict SshLauncher::failure(const Launch& launch, Trouble trouble, const LocalEnd& end) const {
+  LocalVerdict verdict{.what = LocalVerdict::What::kFail,
+                       .cause = Cause::kCancelled,
+                       .text = "it was stopped before the login was through",
+                       .node = launch.target.text()};
+  if (launch.ended_by_us) return verdict;
   const bool is_refusal = trouble == Trouble::kLogin || trouble == Trouble::kHostKey;
   const bool is_late = trouble == Trouble::kNoAnswer;
-  return {.what = LocalVerdict::What::kFail,
-          .cause = is_refusal ? Cause::kAuthentication
-                   : is_late  ? Cause::kTimeout
-                              : Cause::kSpawnFailed,
-          .text = std::move(text)};
+  verdict.cause = is_refusal ? Cause::kAuthentication : is_late ? Cause::kTimeout : Cause::kSpawnFailed;
+  verdict.text = trouble == Trouble::kNoProgram ? "there is no " + settings_.remote_command
+                                                : std::string(meaning(trouble));
+  if (launch.is_copying) verdict.text = "our program could not be copied there: " + verdict.text;
+  if (launch.tries > 1) verdict.text += " (" + std::to_string(launch.tries) + " tries)";
+  const std::string words = hostmesh_ssh::words(end.last_lines);
+  verdict.text += words.empty() ? "; ssh said nothing and ended with " +
+                                      std::string(end.how == LocalEnd::How::kSignal ? "signal " : "code ") +
+                                      std::to_string(end.number)
+                                : "; ssh said: " + words;
+  if (const auto hint = advice(trouble); !hint.empty()) verdict.text += "; " + std::string(hint);
+  return verdict;
 }
 
 // After the start the client's code is the remote program's, but for 255, and for its own death.
 LocalVerdict SshLauncher::lost(const Launch& launch, const LocalEnd& end) {
-  constexpr int kConnectionFailed = 255;
   const bool by_signal = end.how == LocalEnd::How::kSignal;
   if (launch.ended_by_us || (!by_signal && end.number != kConnectionFailed)) return {};
   std::string text = "the connection to " + launch.target.text() + " is lost: ";

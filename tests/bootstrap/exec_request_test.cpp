@@ -35,5 +35,24 @@ TEST(ExecRequest, WhatIsCutOrUnknownIsRefused) {
   EXPECT_NE(unknown.error().text().find("'Z', which this version does not know"), std::string::npos);
 }
 
+TEST(ExecRequest, AnotherVersionIsRefusedAndBothAreSaid) {
+  using namespace std::string_view_literals;
+
+  EXPECT_TRUE(unpacked("V" HOSTMESH_VERSION "\0Mmark\0"sv));
+  // Before anything that only the other version knows.
+  const auto other = unpacked("V77.8.9\0Zx\0"sv);
+
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().text().find("this is version " HOSTMESH_VERSION), std::string::npos);
+  EXPECT_NE(other.error().text().find("its client is 77.8.9"), std::string::npos);
+}
+
+TEST(ExecRequest, AnotherPatchOfTheSameVersionWillDo) {
+  const std::string version = HOSTMESH_VERSION;
+  const std::string patched = "V" + version.substr(0, version.rfind('.')) + ".4711";
+
+  EXPECT_TRUE(unpacked(std::string_view(patched.c_str(), patched.size() + 1)));
+}
+
 }  // namespace
 }  // namespace hostmesh::bootstrap

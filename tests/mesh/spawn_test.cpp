@@ -50,6 +50,19 @@ TEST_F(Spawn, RanksAreRowMajorOverTheHostsAndThenThePerHostExtent) {
   mesh.shutdown();
 }
 
+// As on another machine, where the stock child of the client's has another place.
+TEST_F(Spawn, WhereTheStockChildIsMissingTheHostStartsItself) {
+  HostMesh mesh = hosts({{"hosts", 1}});
+  ProcOptions options;
+  options.bootstrap = BootstrapCommand::this_program();
+  options.bootstrap.argv = {"/nowhere/bin/hostmesh-bootstrap"};
+
+  ProcMesh workers = mesh.spawn("workers", {{"gpus", 2}}, std::move(options));
+
+  EXPECT_TRUE(all_are(mesh.proc_states(workers), StatusKind::kRunning));
+  mesh.shutdown();
+}
+
 TEST_P(SpawnOn, WhatCannotBeIsRefusedBeforeAnythingIsStarted) {
   HostMesh mesh = hosts({{"hosts", 1}});
 

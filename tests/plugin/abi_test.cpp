@@ -10,7 +10,7 @@ TEST(Abi, StructsKeepTheirSizes) {
   EXPECT_EQ(sizeof(hostmesh_text), 16U);
   EXPECT_EQ(sizeof(hostmesh_bytes), 16U);
   EXPECT_EQ(sizeof(hostmesh_text_list), 16U);
-  EXPECT_EQ(sizeof(hostmesh_error), 1016U);
+  EXPECT_EQ(sizeof(hostmesh_error), 1276U);
   EXPECT_EQ(sizeof(hostmesh_option), 64U);
   EXPECT_EQ(sizeof(hostmesh_description), 80U);
   EXPECT_EQ(sizeof(hostmesh_config_entry), 64U);
@@ -45,6 +45,8 @@ TEST(Abi, FieldsKeepTheirPlaces) {
   EXPECT_EQ(offsetof(hostmesh_command, marker), 96U);
   EXPECT_EQ(offsetof(hostmesh_command, stdout_use), 112U);
   EXPECT_EQ(offsetof(hostmesh_error, text), 16U);
+  EXPECT_EQ(offsetof(hostmesh_error, node_size), 1016U);
+  EXPECT_EQ(offsetof(hostmesh_error, node), 1020U);
 }
 
 }  // namespace

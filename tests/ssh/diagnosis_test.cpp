@@ -42,6 +42,8 @@ TEST(SshDiagnosis, AfterTheLoginTheCodeIsTheRemoteSides) {
   EXPECT_EQ(diagnose({.number = 127, .last_lines = "bash: line 1: hostmesh-bootstrap: command not found"}),
             Trouble::kNoProgram);
   EXPECT_EQ(diagnose({.number = 127, .last_lines = "welcome\nhostmesh-bootstrap: prog: ENOENT"}),
+            Trouble::kMissing);
+  EXPECT_EQ(diagnose({.number = 126, .last_lines = "hostmesh-bootstrap: prog: EACCES (Permission denied)"}),
             Trouble::kRemote);
   EXPECT_EQ(diagnose({.number = 2, .last_lines = "it does nothing by hand."}), Trouble::kVersion);
   EXPECT_EQ(diagnose({.number = 1, .last_lines = "This account is currently not available."}),

@@ -142,6 +142,11 @@ void write_marker(std::string_view marker) {
   ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
+// Without the number of the patch, over which nothing that is said between two ends differs.
+std::string_view release_of(std::string_view version) {
+  return version.substr(0, version.rfind('.'));
+}
+
 }  // namespace
 
 Result<ExecRequest> unpack_exec_request(ByteView entries) {
@@ -153,6 +158,13 @@ Result<ExecRequest> unpack_exec_request(ByteView entries) {
       return Error(Cause::kProtocol, "the request on stdin has an entry without its letter or its end");
     std::string text(rest.substr(1, end - 1));
     switch (rest.front()) {
+      case 'V':
+        if (release_of(text) != release_of(HOSTMESH_VERSION)) {
+          return Error(Cause::kProtocol, "this is version " HOSTMESH_VERSION
+                                         " of hostmesh, and its client is " +
+                                             text + ": both ends have to be of the same version");
+        }
+        break;
       case 'M':
         request.marker = std::move(text);
         break;

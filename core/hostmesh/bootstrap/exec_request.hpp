@@ -5,6 +5,8 @@
 // On stdin come the bytes "HMX1", a length (u32, little endian) and so many bytes of entries, each a letter,
 // its text and a zero byte:
 //
+//   V  the version of hostmesh that has written this; another one than ours, but for its patch number, is an
+//      error
 //   M  what to write to stdout when the program is about to start, so that its output is told from a greeting
 //   D  the working directory; without it the login's own
 //   I  (no text) the environment is added to the login's own instead of being all there is

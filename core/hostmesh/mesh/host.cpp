@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -23,6 +24,18 @@ namespace {
 bool is_folder(const std::string& path) {
   struct stat about {};
   return !path.empty() && ::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+// Where the stock child lies on the client's machine says nothing about another one: there it is this
+// program, or what this program takes the place of.
+std::vector<std::string> argv_of(const ProcTemplate& proc) {
+  if (proc.kind != ProcTemplate::Kind::kBootstrap || proc.argv.empty()) return proc.argv;
+  const std::filesystem::path program = proc.argv.front();
+  if (program.filename() != "hostmesh-bootstrap" || ::access(program.c_str(), X_OK) == 0) return proc.argv;
+  std::error_code failure;
+  std::vector<std::string> argv = proc.argv;
+  argv.front() = std::filesystem::read_symlink("/proc/self/exe", failure).string();
+  return failure ? proc.argv : argv;
 }
 
 Status status_of(const StopReason& reason) {
@@ -166,7 +179,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     LaunchRequest launch{
         .rank = proc.rank,
         .incarnation = incarnation,
-        .argv = request.proc.argv,
+        .argv = argv_of(request.proc),
         .environment = {},
         .working_directory = is_folder(request.proc.working_directory) ? request.proc.working_directory : "",
         .stdin_payload = {},

@@ -28,10 +28,12 @@ extern "C" {
 #define HOSTMESH_ABI_VERSION 2u
 /* 1: the first.
  * 2: hostmesh_host_table has run_local_proc; hostmesh_launch says what a launch speaks; hostmesh_command may
- * have a marker and carry a connection; hostmesh_plugin_table has local_started and local_ended. A plugin
- * that can do without these returns a table of version 1 to a host that speaks no more. */
+ * have a marker and carry a connection; hostmesh_plugin_table has local_started and local_ended;
+ * hostmesh_error says of which machine. A plugin that can do without these returns a table of version 1 to a
+ * host that speaks no more. */
 
 #define HOSTMESH_ERROR_TEXT_SIZE 1000u
+#define HOSTMESH_ERROR_NODE_SIZE 256u
 
 typedef struct hostmesh_text {
   const char* data;
@@ -76,6 +78,9 @@ typedef struct hostmesh_error {
   int32_t os_error; /* errno, 0 when none */
   uint32_t text_size;
   char text[HOSTMESH_ERROR_TEXT_SIZE]; /* one sentence: what failed, on what evidence */
+  /* Version 2. */
+  uint32_t node_size;
+  char node[HOSTMESH_ERROR_NODE_SIZE]; /* the machine that it is about, where that is another one than this */
 } hostmesh_error;
 
 /* ---- what a plugin says about itself

@@ -120,8 +120,13 @@ Error to_error(const std::string& plugin_name, const hostmesh_error& error) {
   if (text.empty()) text = "it gave no reason";
   const auto cause = static_cast<Cause>(error.cause);
   const bool known = error.cause != 0 && error.cause <= static_cast<std::uint32_t>(Cause::kInternal);
+  std::string node;
+  if (error.size >= offsetof(hostmesh_error, node) + sizeof(error.node))
+    node.assign(error.node, std::min<std::size_t>(error.node_size, sizeof(error.node)));
+  // What is wrong with a machine is not the plugin's.
   return Error(ErrorInfo{.cause = known ? cause : Cause::kPlugin,
-                         .message = "plugin '" + plugin_name + "': " + text,
+                         .message = node.empty() ? "plugin '" + plugin_name + "': " + text : text,
+                         .host = node,
                          .os_error = error.os_error});
 }
 

@@ -207,6 +207,7 @@ struct LocalVerdict {
   } what = What::kReport;
   Cause cause = Cause::kSpawnFailed;
   std::string text{};
+  std::string node{};  // the machine that it is about, where that is another one than this
 };
 
 // ---- what a plugin reports and asks for ----
@@ -229,7 +230,11 @@ class Host {
   void output(LaunchId id, Stream stream, std::span<const std::uint8_t> bytes) const noexcept;
   void exited(LaunchId id, int code) const noexcept;
   void killed(LaunchId id, int signal_number, bool core_dumped = false) const noexcept;
-  void failed(LaunchId id, Cause cause, std::string_view text, int os_error = 0) const noexcept;
+  // node: the machine that it is about, where that is another one than this.
+  void failed(LaunchId id, Cause cause, std::string_view text, int os_error = 0,
+              std::string_view node = {}) const noexcept;
+  // Of the hostmesh that has loaded this plugin: "1.2.0".
+  std::string version() const { return {table_->version.data, table_->version.size}; }
 
   // Runs `command` as launch `id`. The host reports all of it, and the plugin nothing more for this id.
   // Throws Error when the request makes no sense; a command that cannot be executed is reported as failed.
@@ -350,8 +355,8 @@ struct ListView {
 };
 
 // Fills in only what fits in the struct that the other side has.
-inline void set_error(hostmesh_error* error, std::uint32_t cause, int os_error,
-                      std::string_view text) noexcept {
+inline void set_error(hostmesh_error* error, std::uint32_t cause, int os_error, std::string_view text,
+                      std::string_view node = {}) noexcept {
   constexpr std::size_t kTextOffset = offsetof(hostmesh_error, text);
   if (error == nullptr || error->size <= kTextOffset) return;
   const std::size_t room =
@@ -361,6 +366,10 @@ inline void set_error(hostmesh_error* error, std::uint32_t cause, int os_error,
   error->os_error = os_error;
   error->text_size = static_cast<std::uint32_t>(size);
   if (size != 0) std::memcpy(error->text, text.data(), size);
+  if (error->size < offsetof(hostmesh_error, node) + sizeof(error->node)) return;
+  const std::size_t node_size = node.size() < sizeof(error->node) ? node.size() : sizeof(error->node);
+  error->node_size = static_cast<std::uint32_t>(node_size);
+  if (node_size != 0) std::memcpy(error->node, node.data(), node_size);
 }
 
 // The exception being handled, as an error; returns its cause.
@@ -490,7 +499,7 @@ struct Plugin {
                                           .number = end->exit.value,
                                           .last_lines = copy(end->last_lines)});
       if (verdict.what != LocalVerdict::What::kFail) return;
-      set_error(error, static_cast<std::uint32_t>(verdict.cause), 0, verdict.text);
+      set_error(error, static_cast<std::uint32_t>(verdict.cause), 0, verdict.text, verdict.node);
     });
     return static_cast<std::uint32_t>(verdict.what);
   }
@@ -595,10 +604,11 @@ inline void Host::killed(LaunchId id, int signal_number, bool core_dumped) const
   table_->exited(host_, id, &exit);
 }
 
-inline void Host::failed(LaunchId id, Cause cause, std::string_view text, int os_error) const noexcept {
+inline void Host::failed(LaunchId id, Cause cause, std::string_view text, int os_error,
+                         std::string_view node) const noexcept {
   hostmesh_error error{};
   error.size = sizeof(error);
-  detail::set_error(&error, static_cast<std::uint32_t>(cause), os_error, text);
+  detail::set_error(&error, static_cast<std::uint32_t>(cause), os_error, text, node);
   table_->failed(host_, id, &error);
 }
 

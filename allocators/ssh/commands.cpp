@@ -1,0 +1,96 @@
+#include "commands.hpp"
+
+#include <unistd.h>
+
+#include <random>
+#include <sstream>
+#include <string_view>
+
+#include "exec_words.hpp"
+
+namespace hostmesh_ssh {
+
+using namespace hostmesh::plugin;
+
+namespace {
+
+std::string random_digits() {
+  std::random_device source;
+  std::ostringstream text;
+  text << std::hex << source() << source() << source() << source();
+  return text.str();
+}
+
+std::string random_marker() {
+  return "\036hostmesh " + random_digits() + "\n";
+}
+
+bool is_stock_child(const std::vector<std::string>& argv) {
+  return !argv.empty() && argv.front().substr(argv.front().rfind('/') + 1) == "hostmesh-bootstrap";
+}
+
+// The end of the client's words but for the one that passes the remote shell, and the environment that it
+// runs in.
+void add_way(Command& command, const Target& target) {
+  if (target.port != 0) command.argv.insert(command.argv.end(), {"-p", std::to_string(target.port)});
+  if (!target.user.empty()) command.argv.insert(command.argv.end(), {"-l", target.user});
+  command.argv.insert(command.argv.end(), {"--", target.host});
+  // The client's own: where the agent is, and whose home and known hosts.
+  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry)
+    command.environment.emplace_back(*entry);
+}
+
+}  // namespace
+
+Command launch_command(const Settings& settings, const LaunchRequest& request, const Target& target,
+                       const std::string& version) {
+  const bool is_child = request.protocol == Protocol::kBootstrap;
+  ExecWords exec;
+  Command command{.argv = settings.client, .stdin_use = request.stdin_use, .node = target.text()};
+  command.marker = random_marker();
+  exec.add('V', version);
+  exec.add('M', command.marker);
+  if (is_child) {
+    // The environment that it was given is of this machine. What is ours comes along, the rest is the
+    // login's.
+    exec.add('I', "");
+    for (const std::string& entry : request.environment) {
+      const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
+      if (!name.starts_with("HOSTMESH_") || name == "HOSTMESH_BOOTSTRAP_ADDR" ||
+          name == "HOSTMESH_BOOTSTRAP_MODE")
+        continue;
+      exec.add('E', entry);
+    }
+    exec.add('E', "HOSTMESH_BOOTSTRAP_MODE=stdio");
+    for (const std::string& entry : settings.environment) exec.add('E', entry);
+    exec.add('D', settings.working_directory);
+    // The stock child of this installation is the one that is installed there.
+    if (!is_stock_child(request.argv)) {
+      for (const std::string& word : request.argv) exec.add('A', word);
+    }
+    command.stdout_use = StdoutUse::kChannel;
+  } else {
+    exec.add('K', "");
+    for (const std::string& entry : request.environment) exec.add('E', entry);
+    exec.add('D', request.working_directory);
+    for (const std::string& word : request.argv) exec.add('A', word);
+  }
+  command.stdin_payload = exec.packed(request.stdin_payload);
+  add_way(command, target);
+  return command;
+}
+
+// The client reads the file itself: there is no need for it in our memory, once for each host.
+Command copying_command(const Settings& settings, const Copy& copy, const Target& target) {
+  Command command{.argv = {"/bin/sh", "-c", "exec \"$@\" <\"$0\"", copy.file},
+                  .stdin_use = StdinUse::kPayloadThenEof,
+                  .node = target.text(),
+                  // It never comes: what begins here is not the launch.
+                  .marker = random_marker()};
+  command.argv.insert(command.argv.end(), settings.client.begin(), settings.client.end());
+  add_way(command, target);
+  command.argv.push_back(copy_command(copy, random_digits()));
+  return command;
+}
+
+}  // namespace hostmesh_ssh
