@@ -109,9 +109,9 @@ TEST_F(NetworkRun, AMachineThatAnswersNothingIsNamedWithItsConnectTimeout) {
 
   const std::string err = failure();
 
-  EXPECT_TRUE(says(err, "node2: it did not answer in time"));
+  EXPECT_TRUE(says(err, "host node2, phase launch: it did not answer in time"));
   EXPECT_TRUE(says(err, "timed out"));
-  EXPECT_EQ(err.find("node1: "), std::string::npos) << err;
+  EXPECT_EQ(err.find("host node1"), std::string::npos) << err;
   expect_nothing_on({1, 3});
 }
 
@@ -121,7 +121,7 @@ TEST_F(NetworkRun, AMachineThatIsFrozenBeforeTheLoginIsNamed) {
 
   const std::string err = failure();
 
-  EXPECT_TRUE(says(err, "node2: it did not answer in time"));
+  EXPECT_TRUE(says(err, "host node2, phase launch: it did not answer in time"));
   EXPECT_TRUE(says(err, "banner exchange"));
   node(2).thaw();
   expect_nothing_on({1, 2});
@@ -152,7 +152,7 @@ TEST_F(NetworkRun, AMachineWithAnothersHostKeyIsNamed) {
 
   const std::string err = failure();
 
-  EXPECT_TRUE(says(err, "node2: its host key is not one that is trusted"));
+  EXPECT_TRUE(says(err, "host node2, phase launch: its host key is not one that is trusted"));
   expect_nothing_on({1, 2, 3});
 }
 

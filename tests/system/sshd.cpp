@@ -65,6 +65,7 @@ Sshd::Sshd(const std::string& extra) : folder_(own_folder()), client_config_(fol
   // Where it separates privileges; made by the system's own service otherwise.
   if (::geteuid() == 0) ::mkdir("/run/sshd", S_IRWXU | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH);
   for (const char* key : {"host_key", "key", "stranger"}) make_key(folder_ / key);
+  std::filesystem::create_directory(folder_ / "home");
   std::filesystem::copy_file(folder_ / "key.pub", folder_ / "authorized_keys");
   for (int i = 0; !start(extra); ++i) {
     if (i == kStarts) throw std::runtime_error("sshd does not start: " + daemon_->err());
@@ -93,6 +94,8 @@ bool Sshd::start(const std::string& extra) {
       << "\nPidFile none\nAuthorizedKeysFile " << (folder_ / "authorized_keys").string()
       << "\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
       << "PermitRootLogin prohibit-password\nPrintMotd no\n"
+      // What the user's own profile does and prints is no part of a test.
+      << "SetEnv HOME=" << (folder_ / "home").string() << "\n"
       << extra << "\n";
   daemon_ = std::make_unique<Running>(
       StartOptions{.argv = {kDaemon, "-D", "-e", "-f", (folder_ / "sshd_config").string()}});
