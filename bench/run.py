@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """bench/run.py [PATTERN], by way of tools/bench: builds the programs in bench/ (optimised), runs them and their peers alternately, and prints the
 medians with their ratios. PATTERN, a regular expression, chooses among the sections: launch, command, teardown, memory,
-death, local, messages. --repetitions N (default 5); --seconds S bounds the whole measurement (default 270): what does not fit
+death, local, messages, ssh. --repetitions N (default 5); --seconds S bounds the whole measurement (default 270): what does not fit
 is repeated less often, and said so. --realtime keeps other work on the machine away while something runs (root only).
 
-Without Hydra (Debian's mpich, which tools/bench installs) its columns are empty."""
+Without Hydra (Debian's mpich, which tools/bench installs) its columns are empty, and so are those of pdsh and clush
+(Debian's pdsh and clustershell, to be installed by hand)."""
 
 import argparse
 import os
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import ssh_lab
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build", "release")
@@ -35,7 +38,7 @@ def build():
     subprocess.run(["cmake", "--preset", "release", "-DHOSTMESH_BENCH=ON"], cwd=TOP, check=True, **quiet)
     targets = ["bench-" + name for name in
                ("allocate", "death", "local_hosts", "messages", "floor_parent", "floor_child", "floor_messages", "pmi_barrier")]
-    subprocess.run(["ninja", "-C", BUILD, "hostmesh-cli", "hostmesh-bootstrap", "process", "local"] + targets, check=True, **quiet)
+    subprocess.run(["ninja", "-C", BUILD, "hostmesh-cli", "hostmesh-bootstrap", "process", "local", "ssh"] + targets, check=True, **quiet)
 
 
 def find_hydra():
@@ -66,8 +69,8 @@ def run_values(command):
     return {key: float(value) for key, value in re.findall(r"(\w+)=([\d.]+)", run(command)[0])}
 
 
-def run_hydra_barrier(hydra, count):
-    output, took, start = run([hydra, "-n", str(count), program("pmi_barrier")])
+def run_barrier(command):
+    output, took, start = run(command)
     up = float(output.split()[0]) - start
     return {"up_ms": up, "down_ms": took - up}
 
@@ -116,7 +119,7 @@ class Bench:
                     "fork": lambda n=count: run_values([program("allocate"), self.yaml, "fork", str(n)]),
                 }
                 if self.hydra:
-                    runners["hydra"] = lambda n=count: run_hydra_barrier(self.hydra, n)
+                    runners["hydra"] = lambda n=count: run_barrier([self.hydra, "-n", str(n), program("pmi_barrier")])
                 self.launches[count] = self.alternate(runners)
         return self.launches
 
@@ -249,8 +252,54 @@ def messages(bench):
           ["", "", "", "floor", "hostmesh", "x floor", "CPU floor", "CPU hostmesh", "x floor", ""], rows)
 
 
+def ssh(bench):
+    """One login for each rank, to one daemon behind as many names."""
+    why = ssh_lab.missing()
+    if why:
+        print("\nbench: no logins: " + why)
+        return
+    peers = ssh_lab.peers()
+    absent = sorted({"pdsh", "clush", "hydra"} - set(peers))
+    if absent:
+        print("\nbench: not here, so left out: " + ", ".join(absent))
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="hostmesh-bench-ssh-") as folder, ssh_lab.SshLab(folder) as lab:
+        yaml = lab.file("plugins.yaml")
+        lab.write("plugins.yaml", "plugin_path: [%s]\ndefault: lab\nallocators:\n  lab: %s\n" % (
+            os.path.join(BUILD, "lib", "hostmesh", "plugins"),
+            lab.allocator(os.path.join(BUILD, "bin", "hostmesh-bootstrap"))))
+
+        def bare(count):
+            start = now_ms()
+            if any(lab.bare(count)):
+                raise Failed("a login was refused")
+            return {"ms": now_ms() - start}
+
+        for count in (1, 4, 8, 64):
+            runners = {
+                "bare": lambda n=count: bare(n),
+                "ready": lambda n=count: {"ms": run_values([program("allocate"), yaml, "lab", str(n)])["up_ms"]},
+                "command": lambda n=count: run_command(
+                    [cli(), "run", "--config", yaml, "--extent", "hosts=%d" % n, "--", "true"]),
+                "pdsh": lambda n=count: run_command(lab.pdsh(n)),
+                "clush": lambda n=count: run_command(lab.clush(n)),
+                "hydra": lambda n=count: {"ms": run_barrier(lab.hydra(n, program("pmi_barrier")))["up_ms"]},
+            }
+            results = bench.alternate({name: runner for name, runner in runners.items() if name not in absent})
+            floor = middle(results["bare"], "ms")
+            row = [count, number(floor, 0)]
+            for name in ("ready", "command", "pdsh", "clush", "hydra"):
+                value = middle(results.get(name, []), "ms")
+                row += [number(value, 0), ratio(value, floor)]
+            rows.append(row + [len(results["ready"])])
+    table("over ssh, N ranks, a login each, ms (bare: N ssh clients at once, each running true; ready: allocate -> all "
+          "Running; run:\nhostmesh run -- true, pdsh and clush running true, whole commands; hydra: start -> all through a "
+          "PMI barrier)", ["N", "bare", "ready", "x bare", "run", "x bare", "pdsh", "x bare", "clush", "x bare", "hydra",
+                           "x bare", "runs"], rows)
+
+
 SECTIONS = {"launch": launch, "teardown": teardown, "command": command, "memory": memory, "death": death,
-            "local": local, "messages": messages}
+            "local": local, "messages": messages, "ssh": ssh}
 
 
 def main():

@@ -198,6 +198,31 @@ TEST_F(NetworkMesh, ACableThatIsPulledOutIsTheEndOfThatMachineAlone) {
   expect_nothing_on({2});
 }
 
+// It still speaks, and hears nothing: no acknowledgement, no question.
+TEST_F(NetworkMesh, AMachineThatHearsNothingIsTheEndOfThatMachineAlone) {
+  start_stations(4);
+  expect_all_pairs_talk({1, 2, 3, 4});
+
+  node(2).lose(100);
+
+  expect_only_node2_lost("it gave no sign of life for 6s");
+  expect_nothing_on({2});
+}
+
+// Shutdown asks all hosts, and waits for those that are there.
+TEST_F(NetworkMesh, AShutdownEndsThoughAMachineIsCutOff) {
+  start_stations(3);
+  node(2).unplug();
+
+  hosts_->shutdown();
+
+  EXPECT_EQ(end_of_host(2).kind, StopReason::Kind::kHostWatchdog) << end_of_host(2).text();
+  for (const std::size_t number : {1, 3}) {
+    EXPECT_EQ(end_of_host(number).kind, StopReason::Kind::kStopped) << end_of_host(number).text();
+  }
+  expect_nothing_on({1, 2, 3});
+}
+
 TEST_F(NetworkMesh, AMachineThatIsFrozenIsTheEndOfThatMachineAlone) {
   start_stations(4);
   expect_all_pairs_talk({1, 2, 3, 4});

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 
@@ -101,6 +102,42 @@ TEST_F(NetworkRun, WhenTheClientIsCutOffNothingIsLeftOnAnyMachine) {
   ASSERT_TRUE(hostmesh->finish());
   EXPECT_FALSE(node(1).sessions().empty()) << "its daemon has heard of nothing";
   expect_nothing_on({1, 2});
+}
+
+TEST_F(NetworkRun, AMachineThatFallsSilentIsAHostWatchdogInTheEventsAndTheReport) {
+  start(3);
+  set_environment("HOSTMESH_HEARTBEAT_TIMEOUT", "4s");
+  set_environment("HOSTMESH_OWNER_TIMEOUT", "4s");
+  Running hostmesh(run_script({"--json", "--extent", "hosts=3"}, "echo up; exec " + sleep_marked()));
+  const auto ups = [&] {
+    return std::ranges::count_if(lines_of(hostmesh.out()), [](const std::string& line) {
+      return line.find("\"up") != std::string::npos;
+    });
+  };
+  ASSERT_TRUE(hostmesh.read_until([&] { return ups() == 3; })) << hostmesh.out() << hostmesh.err();
+
+  node(2).unplug();
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_NE(hostmesh.status(), 0);
+  EXPECT_TRUE(says(hostmesh.out(), "\"kind\":\"host_watchdog\""));
+  EXPECT_TRUE(says(hostmesh.err(), "its host, rank 1 at node2"));
+  EXPECT_TRUE(says(hostmesh.err(), "it gave no sign of life for 4s: frozen, off or cut off"));
+  expect_nothing_on({1, 2, 3});
+}
+
+TEST_F(NetworkRun, ACommandThatIsInterruptedEndsThoughAMachineIsCutOff) {
+  start(3);
+  set_environment("HOSTMESH_HEARTBEAT_TIMEOUT", "4s");
+  set_environment("HOSTMESH_OWNER_TIMEOUT", "4s");
+  const auto hostmesh = stay();
+
+  node(2).unplug();
+  hostmesh->signal(SIGINT);
+
+  ASSERT_TRUE(hostmesh->finish());
+  EXPECT_EQ(hostmesh->status(), 130) << hostmesh->err();
+  expect_nothing_on({1, 2, 3});
 }
 
 TEST_F(NetworkRun, AMachineThatAnswersNothingIsNamedWithItsConnectTimeout) {

@@ -181,7 +181,7 @@ TEST_F(Ssh, SixtyFourRanksOnOneDaemonOfDefaultLimitsAllComeUp) {
 }
 
 // A login takes its time, and eight of them at once theirs: the cases may take ten times as long. Those of
-// scale are left out: 256 logins at once are more than a test can ask of one daemon.
+// scale are in ssh_scale_test.cpp.
 class SshConforms : public Ssh {
  protected:
   void expect_passed(const std::string& cases) {

@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 
 namespace hostmesh::test {
@@ -68,7 +69,7 @@ Sshd::Sshd(const std::string& extra) : folder_(own_folder()), client_config_(fol
   std::filesystem::create_directory(folder_ / "home");
   std::filesystem::copy_file(folder_ / "key.pub", folder_ / "authorized_keys");
   for (int i = 0; !start(extra); ++i) {
-    if (i == kStarts) throw std::runtime_error("sshd does not start: " + daemon_->err());
+    if (i == kStarts) throw std::runtime_error("sshd does not start: " + log());
   }
   std::ofstream(folder_ / "known_hosts")
       << "[127.0.0.1]:" << port_ << " " << first_line(folder_ / "host_key.pub") << "\n";
@@ -97,15 +98,17 @@ bool Sshd::start(const std::string& extra) {
       // What the user's own profile does and prints is no part of a test.
       << "SetEnv HOME=" << (folder_ / "home").string() << "\n"
       << extra << "\n";
-  daemon_ = std::make_unique<Running>(
-      StartOptions{.argv = {kDaemon, "-D", "-e", "-f", (folder_ / "sshd_config").string()}});
-  return daemon_->read_until(
-      [this] { return daemon_->err().find("Server listening on") != std::string::npos; });
+  std::filesystem::remove(log_file());
+  // Into a file: a pipe that nobody reads is full after some 290 logins, and then every session stands still.
+  daemon_ = std::make_unique<Running>(StartOptions{
+      .argv = {kDaemon, "-D", "-f", (folder_ / "sshd_config").string(), "-E", log_file().string()}});
+  const auto listens = [this] { return log().find("Server listening on") != std::string::npos; };
+  return becomes_true([&] { return listens() || state_of(daemon_->pid()) == 'Z'; }) && listens();
 }
 
-std::string Sshd::log() {
-  daemon_->read_until([] { return false; }, std::chrono::milliseconds(1));
-  return daemon_->err();
+std::string Sshd::log() const {
+  std::ifstream in(log_file(), std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 }  // namespace hostmesh::test

@@ -30,10 +30,11 @@ class Sshd {
   // host_key, key, which it lets in, and stranger, which it does not, each with .pub; and known_hosts.
   std::filesystem::path file(const std::string& name) const { return folder_ / name; }
   // What it has written since its start, as far as there is.
-  std::string log();
+  std::string log() const;
 
  private:
   bool start(const std::string& extra);
+  std::filesystem::path log_file() const { return folder_ / "log"; }
 
   const std::filesystem::path folder_;
   const std::filesystem::path client_config_;
