@@ -58,9 +58,6 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   // Reactor thread.
   Result<> begin(Plugin& plugin, const OptionValues& options) {
     runs_here_ = plugin.description().can(Capability::kSameMachine);
-    const auto address = node_.gate.address(spec_.transport);
-    if (!address) return address.error();
-    gate_address_ = *address;
     const auto weak = weak_from_this();
     auto children = Children::make(
         node_.reactor,
@@ -72,10 +69,12 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                                                                         : std::nullopt,
                                              .descriptor_limit = node_.engine.usual_nofile,
                                              .registry = node_.engine.registry},
-                                .local_procs = [this](ChildLauncher::Events of_procs) {
-                                  return std::make_unique<bootstrap::InProcessLauncher>(node_,
-                                                                                        std::move(of_procs));
-                                }});
+                                .local_procs =
+                                    [this](ChildLauncher::Events of_procs) {
+                                      return std::make_unique<bootstrap::InProcessLauncher>(
+                                          node_, std::move(of_procs));
+                                    },
+                                .use_tcp = [this] { spec_.transport = Transport::kTcp; }});
         },
         node_.config.get(attribute::kLaunchConcurrency),
         {.on_created = [this](ChildId rank, const ChildCreated& event) { on_created(rank, event); },
@@ -90,6 +89,9 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                node_.gate.serve(std::move(socket), uuid_, rank);
              }});
     if (!children) return children.error();
+    const auto address = node_.gate.address(spec_.transport);
+    if (!address) return address.error();
+    gate_address_ = *address;
     children_ = *std::move(children);
     node_.gate.admit(uuid_, secret_, *this);
     node_.residents[uuid_] = shared_from_this();  // until the last child has ended
@@ -304,7 +306,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   Node& node_;
-  const AllocSpec spec_;
+  AllocSpec spec_;  // not changed any more once it has begun
   const BootstrapCommand command_;
   const std::string uuid_;
   const ChildTiming timing_;

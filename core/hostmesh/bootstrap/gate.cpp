@@ -284,8 +284,12 @@ Result<ChannelAddr> Gate::address(Transport transport) {
                                   .advertise = tcp ? impl_->config.get(attribute::kTcpAdvertise) : "",
                                   .on_refused =
                                       [](const Error& why, const std::string& who) {
-                                        log::warning("a peer was turned away " + log::field("who", who) +
-                                                     " " + log::field("why", why.text()));
+                                        const std::string line = "a peer was turned away " +
+                                                                 log::field("who", who) + " " +
+                                                                 log::field("why", why.text());
+                                        // Somebody who only looked whether we are here.
+                                        if (why.cause() == Cause::kPeerGone) return log::debug(line);
+                                        log::warning(line);
                                       }},
                                  impl_->config, [weak](std::shared_ptr<Connection> connection) {
                                    if (const auto self = weak.lock())
