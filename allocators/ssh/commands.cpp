@@ -29,6 +29,28 @@ bool is_stock_child(const std::vector<std::string>& argv) {
   return !argv.empty() && argv.front().substr(argv.front().rfind('/') + 1) == "hostmesh-bootstrap";
 }
 
+// What is ours, and how it reaches us.
+void add_environment(ExecWords& exec, const LaunchRequest& request, const Settings& settings) {
+  for (const std::string& entry : request.environment) {
+    const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
+    // What is said of this machine holds for this machine.
+    if (!name.starts_with("HOSTMESH_") || name == "HOSTMESH_TCP_BIND" || name == "HOSTMESH_TCP_ADVERTISE")
+      continue;
+    if (name == "HOSTMESH_BOOTSTRAP_ADDR" && settings.is_direct) {
+      const std::string_view address = std::string_view(entry).substr(name.size() + 1);
+      if (!address.starts_with("tcp:"))
+        throw Error(Cause::kConfiguration, "option 'connection' is tcp, and this hostmesh has no tcp for it");
+      exec.add('R', address);
+      exec.add('T', "");
+    } else if (!settings.is_direct &&
+               (name == "HOSTMESH_BOOTSTRAP_ADDR" || name == "HOSTMESH_BOOTSTRAP_MODE")) {
+      continue;
+    }
+    exec.add('E', entry);
+  }
+  if (!settings.is_direct) exec.add('E', "HOSTMESH_BOOTSTRAP_MODE=stdio");
+}
+
 // The end of the client's words but for the one that passes the remote shell, and the environment that it
 // runs in.
 void add_way(Command& command, const Target& target) {
@@ -54,21 +76,14 @@ Command launch_command(const Settings& settings, const LaunchRequest& request, c
     // The environment that it was given is of this machine. What is ours comes along, the rest is the
     // login's.
     exec.add('I', "");
-    for (const std::string& entry : request.environment) {
-      const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
-      if (!name.starts_with("HOSTMESH_") || name == "HOSTMESH_BOOTSTRAP_ADDR" ||
-          name == "HOSTMESH_BOOTSTRAP_MODE")
-        continue;
-      exec.add('E', entry);
-    }
-    exec.add('E', "HOSTMESH_BOOTSTRAP_MODE=stdio");
+    add_environment(exec, request, settings);
     for (const std::string& entry : settings.environment) exec.add('E', entry);
     exec.add('D', settings.working_directory);
     // The stock child of this installation is the one that is installed there.
     if (!is_stock_child(request.argv)) {
       for (const std::string& word : request.argv) exec.add('A', word);
     }
-    command.stdout_use = StdoutUse::kChannel;
+    if (!settings.is_direct) command.stdout_use = StdoutUse::kChannel;
   } else {
     exec.add('K', "");
     for (const std::string& entry : request.environment) exec.add('E', entry);

@@ -59,6 +59,7 @@ constexpr std::array kRemotePatterns = {
     Pattern{"No space left on device", Trouble::kDiskFull},
     Pattern{"Disk quota exceeded", Trouble::kDiskFull},
     Pattern{kNotWhole, Trouble::kDamaged},
+    Pattern{"its client cannot be reached at", Trouble::kNoWayBack},
     Pattern{"does nothing by hand", Trouble::kVersion},
     Pattern{"both ends of the same version", Trouble::kVersion},
     Pattern{"xec format error", Trouble::kMachine},
@@ -129,6 +130,8 @@ std::string_view meaning(Trouble trouble) {
       return "there is no room on its disk";
     case Trouble::kDamaged:
       return "the copy did not arrive whole";
+    case Trouble::kNoWayBack:
+      return "it cannot reach this machine over tcp";
     case Trouble::kVersion:
       return "its hostmesh-bootstrap is of another version";
     case Trouble::kRemote:
@@ -155,6 +158,10 @@ std::string_view advice(Trouble trouble) {
       return "install it there, say where it is with the option remote_command, or set push: true";
     case Trouble::kMachine:
       return "the option push_file names the program for another kind";
+    case Trouble::kNoWayBack:
+      return "set HOSTMESH_TCP_BIND here, or HOSTMESH_TCP_ADVERTISE, to an address that it reaches, or "
+             "connection: "
+             "ssh";
     case Trouble::kVersion:
       return "install the same version of hostmesh on both ends, or set push: true";
     default:

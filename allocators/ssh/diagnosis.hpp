@@ -26,6 +26,7 @@ enum class Trouble {
   kMachine,     // the machine is of another kind than our program
   kDiskFull,    // or the user's share of it
   kDamaged,     // what was copied did not come whole
+  kNoWayBack,   // it is there, and cannot reach us
   kVersion,     // it is there, in another version
   kRemote,      // the login worked, and what ran there ended otherwise
   kConfig,      // ssh does not understand its options

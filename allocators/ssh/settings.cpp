@@ -94,10 +94,19 @@ std::string installed_program(const std::string& name) {
   return (plugin.parent_path().parent_path().parent_path().parent_path() / "bin" / name).string();
 }
 
+bool uses_tcp(const Config& config) {
+  const std::string& connection = config.text("connection");
+  if (connection != "ssh" && connection != "tcp")
+    misconfigured("option 'connection' is '" + connection + "'; it can be ssh or tcp");
+  return connection == "tcp";
+}
+
 std::string push_file_of(const Config& config) {
   if (!config.boolean("push")) return {};
   const std::string& chosen = config.text("push_file");
-  const std::string file = chosen.empty() ? installed_program("hostmesh-bootstrap") : chosen;
+  // TLS, which the way over tcp needs, is in a program of its own.
+  const char* const name = uses_tcp(config) ? "hostmesh-bootstrap-tls" : "hostmesh-bootstrap";
+  const std::string file = chosen.empty() ? installed_program(name) : chosen;
   if (::access(file.c_str(), R_OK) != 0)
     misconfigured("option 'push': " + file + " cannot be read: " + std::strerror(errno));
   return file;
@@ -176,6 +185,9 @@ std::vector<Option> Settings::options() {
       {.key = "push_file",
        .default_value = "",
        .doc = "what is copied; empty: the hostmesh-bootstrap of this installation"},
+      {.key = "connection",
+       .default_value = "ssh",
+       .doc = "how a host reaches this program: ssh, over ssh's own stdin and stdout; or tcp, directly"},
       {.key = "ssh", .default_value = "ssh", .doc = "the ssh client"},
       {.key = "ssh_config", .default_value = "", .doc = "its configuration; empty: the usual one"},
       {.key = "ssh_options",
@@ -217,6 +229,7 @@ Settings Settings::of(const Config& config) {
           .remote_command = remote_command_of(config),
           .push_file = push_file_of(config),
           .client = client_of(config),
+          .is_direct = uses_tcp(config),
           .retries = static_cast<unsigned>(std::min<std::int64_t>(retries, 1000)),
           .limits = {.at_once = at_least_one(config, "parallelism"),
                      .at_once_per_host = at_least_one(config, "parallelism_per_host")}};

@@ -23,6 +23,7 @@ struct Settings {
   std::string remote_command;
   std::string push_file;            // what is copied to hosts that lack it; empty: nothing is
   std::vector<std::string> client;  // ssh and its options, up to the host
+  bool is_direct = false;           // children reach their owner over tcp instead of ssh
   unsigned retries = 0;
   Connecting::Limits limits;
 };

@@ -120,6 +120,7 @@ SshLauncher::SshLauncher(const Config& config, const Host& host)
     : host_(host),
       settings_(Settings::of(config)),
       connecting_(settings_.limits, [this](std::uint64_t id) { start(id); }) {
+  if (settings_.is_direct) host_.use_tcp();
   if (!settings_.push_file.empty()) reading_ = std::jthread([this] { read_push_file(); });
 }
 

@@ -14,13 +14,15 @@ Result<ExecRequest> unpacked(std::string_view entries) {
 TEST(ExecRequest, EachEntryIsALetterATextAndAZero) {
   using namespace std::string_view_literals;
 
-  const auto request = unpacked("Mmark\n\0D/tmp\0I\0K\0EA=1=2\0EB=\0Als\0A\0A-l\0"sv);
+  const auto request = unpacked("Mmark\n\0D/tmp\0I\0K\0T\0Rtcp:1.2.3.4:5\0EA=1=2\0EB=\0Als\0A\0A-l\0"sv);
 
   ASSERT_TRUE(request) << request.error().text();
   EXPECT_EQ(request->marker, "mark\n");
   EXPECT_EQ(request->working_directory, "/tmp");
   EXPECT_TRUE(request->adds_to_environment);
   EXPECT_TRUE(request->kills_when_unread);
+  EXPECT_TRUE(request->binds_where_login_came_in);
+  EXPECT_EQ(request->reaches, "tcp:1.2.3.4:5");
   EXPECT_EQ(request->environment, (std::vector<std::string>{"A=1=2", "B="}));
   EXPECT_EQ(request->argv, (std::vector<std::string>{"ls", "", "-l"}));
 }

@@ -132,6 +132,16 @@ TEST_F(Allocate, AProgramThatDoesNotExistIsNamed) {
   EXPECT_NE(error.text().find("ENOENT"), std::string::npos) << error.text();
 }
 
+TEST_F(Allocate, AllThatFailAreTold) {
+  auto doomed = alloc({.extent = {{"hosts", 3}}},
+                      shell("if [ $HOSTMESH_BOOTSTRAP_INDEX != 1 ]; then exit 3; fi; exec \"$0\""));
+
+  const Error error = error_of([&] { (void)HostMesh::allocate(runtime(), std::move(doomed), "test"); });
+
+  EXPECT_NE(error.text().find("2 of 3 hosts did not come up, all there: rank 0, 2"), std::string::npos)
+      << error.text();
+}
+
 TEST_F(Allocate, AHostThatNeverSaysHelloIsGivenUpByItsTime) {
   config().set(ConfigLayer::kRuntime, attribute::kHelloTimeout, std::chrono::milliseconds(300));
   auto silent = alloc({.extent = {{"hosts", 1}}}, shell("exec sleep 60"));

@@ -18,7 +18,7 @@ TEST(Abi, StructsKeepTheirSizes) {
   EXPECT_EQ(sizeof(hostmesh_launch), 104U);
   EXPECT_EQ(sizeof(hostmesh_exit), 16U);
   EXPECT_EQ(sizeof(hostmesh_command), 120U);
-  EXPECT_EQ(sizeof(hostmesh_host_table), 112U);
+  EXPECT_EQ(sizeof(hostmesh_host_table), 120U);
   EXPECT_EQ(sizeof(hostmesh_plugin_table), 88U);
   EXPECT_EQ(sizeof(hostmesh_local_end), 40U);
 }
@@ -31,6 +31,7 @@ TEST(Abi, FieldsKeepTheirPlaces) {
   EXPECT_EQ(offsetof(hostmesh_host_table, spawn_local), 64U);
   EXPECT_EQ(offsetof(hostmesh_host_table, resume_output_local), 96U);
   EXPECT_EQ(offsetof(hostmesh_host_table, run_local_proc), 104U);
+  EXPECT_EQ(offsetof(hostmesh_host_table, use_tcp), 112U);
   EXPECT_EQ(offsetof(hostmesh_plugin_table, abi_version), 4U);
   EXPECT_EQ(offsetof(hostmesh_plugin_table, describe), 8U);
   EXPECT_EQ(offsetof(hostmesh_plugin_table, launch), 24U);

@@ -124,6 +124,24 @@ TEST_F(Ssh, APortWhereNobodyListensIsToldApart) {
   EXPECT_TRUE(says(err, "Connection refused"));
 }
 
+// Each host once, however many ranks it has, and nothing of this machine.
+TEST_F(Ssh, WhenManyHostsFailEachHasALineOfATable) {
+  start_lab();
+  configure("slots: 2, retries: 0", "'nowhere.invalid', 'node1', 'node2:1', 'node3:1'");
+
+  const std::string err = failure("hosts=8");
+
+  EXPECT_TRUE(says(err,
+                   "hostmesh: phase launch: 6 of 8 hosts did not come up:\n"
+                   "  nowhere.invalid  its name does not resolve; ssh said: "));
+  EXPECT_TRUE(says(err, "\n  node2:1          nobody listens at its ssh port; ssh said: "));
+  EXPECT_TRUE(says(err, "\n  node3:1          nobody listens at its ssh port; ssh said: "));
+  EXPECT_EQ(err.find("node1"), std::string::npos) << err;
+  EXPECT_EQ(err.find("(pid 0)"), std::string::npos) << err;
+  EXPECT_EQ(err.find("command:"), std::string::npos) << err;
+  EXPECT_EQ(err.find("turned away"), std::string::npos) << err;
+}
+
 TEST_F(Ssh, ANameThatDoesNotResolveIsToldApart) {
   start_lab();
   configure("retries: 0", "'nowhere.invalid'");

@@ -68,7 +68,8 @@ struct ProcStopped {
 // The allocation cannot become or stay complete. What runs is being stopped.
 struct AllocFailed {
   std::string alloc;
-  Error error;
+  Error error;             // the first
+  std::vector<Error> all;  // each with its rank, and its machine where that is known; that one included
 };
 
 using ProcState = std::variant<ProcCreated, ProcRunning, ProcStopped, AllocFailed>;

@@ -62,7 +62,8 @@ class Error : public std::exception {
 
   Cause cause() const { return info_.cause; }
   const ErrorInfo& info() const { return info_; }
-  // The whole text: message and context in the one form. Several lines only when there are last_lines.
+  // The whole text: message and context in the one form. Several lines only when there are last_lines,
+  // or when several hosts did not come up.
   const char* what() const noexcept override { return text_.c_str(); }
   const std::string& text() const { return text_; }
 

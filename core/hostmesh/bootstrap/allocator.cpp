@@ -23,6 +23,8 @@ namespace {
 
 // How long the procs of an allocation that nobody holds any more may take to go.
 constexpr Duration kAbandonGrace = std::chrono::seconds(2);
+// Once one rank could not be launched, how long the others may take to make the report complete.
+constexpr Duration kFailureSettle = std::chrono::seconds(2);
 
 std::filesystem::path running_program() {
   std::error_code failure;
@@ -45,7 +47,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
         uuid_("alloc_" + ShortUuid::random().digits()),
         timing_(spec_.timing.value_or(ChildTiming::from(node.config))),
         created_(spec_.extent.num_ranks()),
-        started_(spec_.extent.num_ranks()) {}
+        started_(spec_.extent.num_ranks()),
+        settled_(spec_.extent.num_ranks()) {}
 
   // Before its end only with the whole runtime, on the reactor: then the gate must not ask for it any more.
   ~Allocation() override {
@@ -54,9 +57,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
 
   // Reactor thread.
   Result<> begin(Plugin& plugin, const OptionValues& options) {
-    const auto address = node_.gate.address(spec_.transport);
-    if (!address) return address.error();
-    gate_address_ = *address;
+    runs_here_ = plugin.description().can(Capability::kSameMachine);
     const auto weak = weak_from_this();
     auto children = Children::make(
         node_.reactor,
@@ -68,10 +69,12 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                                                                         : std::nullopt,
                                              .descriptor_limit = node_.engine.usual_nofile,
                                              .registry = node_.engine.registry},
-                                .local_procs = [this](ChildLauncher::Events of_procs) {
-                                  return std::make_unique<bootstrap::InProcessLauncher>(node_,
-                                                                                        std::move(of_procs));
-                                }});
+                                .local_procs =
+                                    [this](ChildLauncher::Events of_procs) {
+                                      return std::make_unique<bootstrap::InProcessLauncher>(
+                                          node_, std::move(of_procs));
+                                    },
+                                .use_tcp = [this] { spec_.transport = Transport::kTcp; }});
         },
         node_.config.get(attribute::kLaunchConcurrency),
         {.on_created = [this](ChildId rank, const ChildCreated& event) { on_created(rank, event); },
@@ -86,6 +89,9 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                node_.gate.serve(std::move(socket), uuid_, rank);
              }});
     if (!children) return children.error();
+    const auto address = node_.gate.address(spec_.transport);
+    if (!address) return address.error();
+    gate_address_ = *address;
     children_ = *std::move(children);
     node_.gate.admit(uuid_, secret_, *this);
     node_.residents[uuid_] = shared_from_this();  // until the last child has ended
@@ -211,6 +217,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                         .point = *spec_.extent.point_of_rank(rank),
                         .pid = event.pid,
                         .node = event.node});
+    settled(rank);
   }
 
   void on_running(ChildId rank) {
@@ -238,14 +245,30 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     finish_if_ended();
   }
 
-  // One rank that cannot be launched is the end of the allocation: it could never become complete.
+  // One rank that cannot be launched is the end of the allocation: it could never become complete. The others
+  // have a moment to fail as well, so that all that is wrong is told at once.
   void on_failed(ChildId rank, const Error& error) {
-    if (!std::exchange(failed_, true)) {
-      ErrorInfo info = error.with_rank(rank).with_phase("launch").info();
-      if (info.command.empty()) info.command = command_text(command_.argv);
-      if (info.host.empty()) info.host = "rank " + std::to_string(rank) + " of " + uuid_;
-      publish(AllocFailed{.alloc = uuid_, .error = Error(std::move(info))});
+    if (failed_) return;
+    ErrorInfo info = error.with_rank(rank).with_phase("launch").info();
+    if (info.command.empty() && runs_here_) info.command = command_text(command_.argv);
+    failures_.emplace_back(std::move(info));
+    if (failures_.size() == 1) {
+      settle_ = std::make_unique<Timer>(node_.reactor);
+      settle_->after(kFailureSettle, [this] { fail(); });
     }
+    settled(rank);
+  }
+
+  void settled(Rank rank) {
+    if (settled_[rank] == 0) ++settled_count_;
+    settled_[rank] = 1;
+    if (!failures_.empty() && settled_count_ == settled_.size()) fail();
+  }
+
+  void fail() {
+    if (failures_.empty() || std::exchange(failed_, true)) return;
+    settle_->cancel();
+    publish(AllocFailed{.alloc = uuid_, .error = failures_.front(), .all = failures_});
     stop();
   }
 
@@ -262,6 +285,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
 
   void finish() {
     if (std::exchange(finished_, true)) return;
+    fail();
+    settle_.reset();
     node_.gate.dismiss(uuid_);
     // Here and not in the destructor, which may run on the thread of whoever held the allocation last.
     children_.reset();
@@ -281,7 +306,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   Node& node_;
-  const AllocSpec spec_;
+  AllocSpec spec_;  // not changed any more once it has begun
   const BootstrapCommand command_;
   const std::string uuid_;
   const ChildTiming timing_;
@@ -294,6 +319,12 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   std::unique_ptr<Children> children_;
   std::function<void(const ProcState&)> observer_;
   ProcStateQueue queue_;
+  // Whether each rank has been launched, or could not be.
+  std::vector<char> settled_;
+  std::uint64_t settled_count_ = 0;
+  std::vector<Error> failures_;
+  std::unique_ptr<Timer> settle_;
+  bool runs_here_ = false;
   bool failed_ = false;
   bool finished_ = false;
   bool abandoned_ = false;

@@ -1,6 +1,7 @@
 #include "hostmesh/bootstrap/exec_request.hpp"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,10 +13,13 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <sstream>
 #include <string_view>
 
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
+#include "hostmesh/channel/addr.hpp"
+#include "hostmesh/channel/detail/socket.hpp"
 
 namespace hostmesh::bootstrap {
 
@@ -123,6 +127,46 @@ void write_marker(std::string_view marker) {
   }
 }
 
+// Before anything is started that could only wait for it.
+void check_reach(const std::string& address) {
+  constexpr int kTimeout = 10'000;  // milliseconds
+  const auto fail = [&address](const std::string& why) {
+    give_up("its client cannot be reached at " + address + ": " + why, kUnusable);
+  };
+  const auto addr = ChannelAddr::parse(address);
+  if (!addr) return fail(addr.error().text());
+  const auto where = hostmesh::detail::socket_address(*addr);
+  if (!where) return fail(where.error().text());
+  const auto socket = hostmesh::detail::new_socket(*addr);
+  if (!socket) return fail(socket.error().text());
+  if (::connect(socket->get(), where->get(), where->size) == 0) return;
+  if (errno != EINPROGRESS) return fail(errno_text(errno));
+  pollfd watched{.fd = socket->get(), .events = POLLOUT, .revents = 0};
+  int ready = 0;
+  while ((ready = ::poll(&watched, 1, kTimeout)) < 0 && errno == EINTR) {
+  }
+  if (ready == 0) return fail("nothing came back within 10 s");
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(socket->get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (error != 0) fail(errno_text(error));
+}
+
+// sshd says so: the client's address and port, and ours.
+void bind_where_login_came_in(std::vector<std::string>& environment) {
+  if (!variable(environment, "HOSTMESH_TCP_BIND").empty()) return;
+  std::istringstream connection(variable(current_environment(), "SSH_CONNECTION"));
+  std::string client;
+  std::string port;
+  std::string own;
+  if (!(connection >> client >> port >> own)) {
+    give_up(
+        "SSH_CONNECTION does not say at which address this machine was reached; set HOSTMESH_TCP_BIND for it",
+        kUnusable);
+  }
+  environment.push_back("HOSTMESH_TCP_BIND=" + own);
+}
+
 // In the program's parent: waits for the program's end, or for the end of those who read what it writes.
 [[noreturn]] void watch_over(pid_t program) {
   const UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, program, 0)));
@@ -168,6 +212,12 @@ Result<ExecRequest> unpack_exec_request(ByteView entries) {
       case 'M':
         request.marker = std::move(text);
         break;
+      case 'R':
+        request.reaches = std::move(text);
+        break;
+      case 'T':
+        request.binds_where_login_came_in = true;
+        break;
       case 'D':
         request.working_directory = std::move(text);
         break;
@@ -200,6 +250,8 @@ void exec_as_requested() {
     give_up("the working directory '" + folder + "': " + errno_text(errno), kUnusable);
   std::vector<std::string> environment =
       request.adds_to_environment ? joined(request.environment) : std::move(request.environment);
+  if (!request.reaches.empty()) check_reach(request.reaches);
+  if (request.binds_where_login_came_in) bind_where_login_came_in(environment);
   const std::string program =
       request.argv.empty() ? "/proc/self/exe" : find_program(request.argv.front(), environment);
   if (request.argv.empty()) request.argv.emplace_back("hostmesh-bootstrap");

@@ -11,6 +11,8 @@
 //   D  the working directory; without it the login's own
 //   I  (no text) the environment is added to the login's own instead of being all there is
 //   E  NAME=value, of the environment
+//   R  an address; that nobody can be reached there is an error
+//   T  (no text) HOSTMESH_TCP_BIND is where this login came in, unless the environment says another address
 //   K  (no text) stay behind as the program's parent, and kill it with its process group when nobody reads
 //      stdout any more: for programs that do not watch their stdin themselves
 //   A  an argument of the program; without any: this program itself, as a child of the bootstrap protocol
@@ -31,6 +33,8 @@ inline constexpr const char* kExecOption = "--exec";
 struct ExecRequest {
   std::string marker;
   std::string working_directory;
+  std::string reaches;
+  bool binds_where_login_came_in = false;
   bool adds_to_environment = false;
   bool kills_when_unread = false;
   std::vector<std::string> environment;

@@ -110,12 +110,14 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
   void turn_away(const std::string& allocation, Rank rank, const Error& why) {
     ++refused;
     last_refusal = why.text();
-    log::warning("a peer was turned away " + log::field("rank", std::to_string(rank)) + " " +
-                 log::field("why", why.text()));
+    const std::string line = "a peer was turned away " + log::field("rank", std::to_string(rank)) + " " +
+                             log::field("why", why.text());
+    // One that is gone ends by itself, and says why.
+    if (why.cause() == Cause::kPeerGone) return log::debug(line);
+    log::warning(line);
     Guests* guests = guests_of(allocation);
     const auto awaited = guests == nullptr ? std::nullopt : guests->children().incarnation(rank);
-    // One that is gone ends by itself, and says why.
-    if (!awaited || why.cause() == Cause::kPeerGone) return;
+    if (!awaited) return;
     guests->children().violated(rank, *awaited, why.text());
   }
 
@@ -282,8 +284,12 @@ Result<ChannelAddr> Gate::address(Transport transport) {
                                   .advertise = tcp ? impl_->config.get(attribute::kTcpAdvertise) : "",
                                   .on_refused =
                                       [](const Error& why, const std::string& who) {
-                                        log::warning("a peer was turned away " + log::field("who", who) +
-                                                     " " + log::field("why", why.text()));
+                                        const std::string line = "a peer was turned away " +
+                                                                 log::field("who", who) + " " +
+                                                                 log::field("why", why.text());
+                                        // Somebody who only looked whether we are here.
+                                        if (why.cause() == Cause::kPeerGone) return log::debug(line);
+                                        log::warning(line);
                                       }},
                                  impl_->config, [weak](std::shared_ptr<Connection> connection) {
                                    if (const auto self = weak.lock())

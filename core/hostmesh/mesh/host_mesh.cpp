@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <future>
+#include <map>
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/mesh/host_failures.hpp"
 #include "hostmesh/mesh/host_mesh_impl.hpp"
 #include "hostmesh/mesh/trampoline.hpp"
 #include "hostmesh/shape/ranked_text.hpp"
@@ -26,7 +28,7 @@ std::string HostTable::text(Rank rank) const {
   const std::lock_guard lock(mutex);
   const Host& host = hosts.at(rank);
   if (host.node.empty()) return host.ref.addr().text();
-  return host.node + " (pid " + std::to_string(host.pid) + ")";
+  return host.pid == 0 ? host.node : host.node + " (pid " + std::to_string(host.pid) + ")";
 }
 
 struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
@@ -60,7 +62,7 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
     } else if (const auto* stopped = std::get_if<ProcStopped>(&state)) {
       on_stopped(*stopped);
     } else if (const auto* failed = std::get_if<AllocFailed>(&state)) {
-      fail(failed->error);
+      fail(*failed);
     }
     if (options.on_state) options.on_state(state);
   }
@@ -159,13 +161,41 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
     changed.notify_all();
   }
 
-  // The first failure counts, except that the news of an exit says more than that of a lost connection.
+  // The first failure of a rank counts, except that the news of an exit says more than that of a lost
+  // connection.
   void fail(const Error& error) {
     const std::lock_guard lock(mutex);
-    const bool says_more = failure && failure->cause() == Cause::kPeerGone &&
-                           error.cause() == Cause::kChildExited && failure->info().rank == error.info().rank;
-    if (!failure || says_more) failure = error;
+    if (is_told) return;
+    const auto [at, fresh] = failures.try_emplace(error.info().rank.value_or(0), error);
+    const bool says_more = at->second.cause() == Cause::kPeerGone && error.cause() == Cause::kChildExited;
+    if (!fresh && says_more) at->second = error;
     changed.notify_all();
+  }
+
+  // What comes after it are the ends of those that are stopped for it.
+  void fail(const AllocFailed& failed) {
+    for (const Error& error : failed.all) fail(error);
+    const std::lock_guard lock(mutex);
+    is_told = true;
+    changed.notify_all();
+  }
+
+  // With the mutex held: nothing more is to be expected of any rank.
+  bool is_settled() const {
+    if (is_told) return true;
+    const auto is_open = [](const auto& failure) { return failure.second.cause() == Cause::kPeerGone; };
+    return ready + failures.size() >= phases.size() && std::ranges::none_of(failures, is_open);
+  }
+
+  // With the mutex held.
+  Error failure() const {
+    std::vector<HostFailure> all;
+    const std::lock_guard lock(table->mutex);
+    for (const auto& [rank, error] : failures) {
+      const std::string& node = table->hosts[rank].node;
+      all.push_back({.rank = rank, .node = node.empty() ? error.info().host : node, .error = error});
+    }
+    return error_of_hosts(std::move(all), phases.size());
   }
 
   // --- on the caller's thread
@@ -195,12 +225,12 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
     {
       std::unique_lock lock(mutex);
       changed.wait_until(lock, deadline.when(),
-                         [this] { return failure || cancelled() || ready == phases.size(); });
-      // The exit status that explains a lost connection is on its way.
-      if (failure && failure->cause() == Cause::kPeerGone) {
-        changed.wait_for(lock, kFailureSettle, [this] { return failure->cause() != Cause::kPeerGone; });
+                         [this] { return !failures.empty() || cancelled() || ready == phases.size(); });
+      // Others may be about to fail, and the exit status that explains a lost connection is on its way.
+      if (!failures.empty()) {
+        changed.wait_for(lock, kFailureSettle, [this] { return is_settled() || cancelled(); });
+        problem = failure();
       }
-      problem = failure;
       if (cancelled()) {
         problem = Error(ErrorInfo{.cause = Cause::kCancelled, .message = "cancelled", .phase = "allocate"});
       }
@@ -299,7 +329,8 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
   std::condition_variable changed;
   std::vector<Phase> phases;
   std::uint64_t ready = 0;
-  std::optional<Error> failure;
+  std::map<Rank, Error> failures;
+  bool is_told = false;              // the allocation has said all that is wrong
   std::uint64_t procs_per_host = 0;  // of all meshes so far
   std::mutex shutdown_mutex;         // held for the whole of a shutdown: who comes second finds it done
   bool is_shut_down = false;

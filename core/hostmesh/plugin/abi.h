@@ -27,10 +27,10 @@ extern "C" {
 /* The newest version that this header describes. */
 #define HOSTMESH_ABI_VERSION 2u
 /* 1: the first.
- * 2: hostmesh_host_table has run_local_proc; hostmesh_launch says what a launch speaks; hostmesh_command may
- * have a marker and carry a connection; hostmesh_plugin_table has local_started and local_ended;
- * hostmesh_error says of which machine. A plugin that can do without these returns a table of version 1 to a
- * host that speaks no more. */
+ * 2: hostmesh_host_table has run_local_proc and use_tcp; hostmesh_launch says what a launch speaks;
+ * hostmesh_command may have a marker and carry a connection; hostmesh_plugin_table has local_started and
+ * local_ended; hostmesh_error says of which machine. A plugin that can do without these returns a table of
+ * version 1 to a host that speaks no more. */
 
 #define HOSTMESH_ERROR_TEXT_SIZE 1000u
 #define HOSTMESH_ERROR_NODE_SIZE 256u
@@ -270,6 +270,9 @@ typedef struct hostmesh_host_table {
    * 0; with KILL at once, as killed by that; other signals do nothing. close_stdin_local() ends its lifeline
    * and with it the proc, at once, with code 1. It has no output of its own. Returns a cause. */
   uint32_t (*run_local_proc)(hostmesh_host* host, uint64_t id, hostmesh_error* error);
+  /* Version 2. Inside create() only: what is launched here with HOSTMESH_PROTOCOL_BOOTSTRAP reaches its owner
+   * over tcp, and is reached over it, instead of unix sockets; HOSTMESH_BOOTSTRAP_ADDR has that address. */
+  void (*use_tcp)(hostmesh_host* host);
 } hostmesh_host_table;
 
 typedef struct hostmesh_plugin_table {

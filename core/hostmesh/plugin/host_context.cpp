@@ -263,6 +263,10 @@ void resume_output_local(hostmesh_host* host, std::uint64_t id) noexcept {
   HostContext::from(host).push(PauseLocal{id, false});
 }
 
+void use_tcp(hostmesh_host* host) noexcept {
+  HostContext::from(host).use_tcp();
+}
+
 }  // namespace
 
 const hostmesh_host_table& host_table() {
@@ -281,6 +285,7 @@ const hostmesh_host_table& host_table() {
       .pause_output_local = pause_output_local,
       .resume_output_local = resume_output_local,
       .run_local_proc = run_local_proc,
+      .use_tcp = use_tcp,
   };
   return table;
 }

@@ -232,7 +232,9 @@ Result<std::unique_ptr<ChildLauncher>> Plugin::create(Reactor& reactor, LaunchTh
   }
   const ConfigView config(options);
   const hostmesh_config view = config.get();
-  auto opened = launcher->open(std::move(context), view);
+  context->may_use_tcp(std::move(services.use_tcp));
+  auto opened = launcher->open(context, view);
+  context->may_use_tcp(nullptr);
   if (!opened) return opened.error();
   return std::unique_ptr<ChildLauncher>(std::move(launcher));
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,6 +28,7 @@ struct PluginServices {
   LocalLauncher::Options commands{};           // how the commands are run that the plugin asks for
   MakeChildLauncher local_procs{};             // for procs inside this process; without it each of them fails
   std::shared_ptr<PluginObserver> observer{};  // hears of what the host puts right; may be null
+  std::function<void()> use_tcp{};             // the plugin's children come over tcp; from inside create()
 };
 
 // Thread-safe.

@@ -251,6 +251,10 @@ class Host {
   // abi.h says. Throws Error when that cannot be, also when this host is older than that.
   void run_local_proc(LaunchId id) const;
 
+  // In the constructor of the Launcher only: children of the bootstrap protocol reach their owner over tcp,
+  // at what HOSTMESH_BOOTSTRAP_ADDR says in their environment. Nothing happens when this host is older.
+  void use_tcp() const noexcept;
+
  private:
   void log(std::uint32_t level, std::string_view line) const noexcept;
 
@@ -653,6 +657,12 @@ inline void Host::run_local_proc(LaunchId id) const {
   if (cause != HOSTMESH_CAUSE_NONE) {
     throw Error(static_cast<Cause>(cause), std::string(error.text, error.text_size), error.os_error);
   }
+}
+
+inline void Host::use_tcp() const noexcept {
+  constexpr std::size_t kNeeded =
+      offsetof(hostmesh_host_table, use_tcp) + sizeof(hostmesh_host_table::use_tcp);
+  if (table_->size >= kNeeded) table_->use_tcp(host_);
 }
 
 }  // namespace hostmesh::plugin

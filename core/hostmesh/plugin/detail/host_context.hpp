@@ -77,6 +77,12 @@ class HostContext {
         reactor_(&reactor),
         deliver_(std::move(deliver)) {}
 
+  // What the plugin may ask for while its instance is made; reactor thread. None: not any more.
+  void may_use_tcp(std::function<void()> call) { use_tcp_ = std::move(call); }
+  void use_tcp() const {
+    if (use_tcp_) use_tcp_();
+  }
+
   // Any thread.
   void push(HostCall call);
   std::vector<HostCall> take();
@@ -105,6 +111,7 @@ class HostContext {
   Reactor* reactor_;
   std::function<void()> deliver_;
   std::vector<HostCall> calls_;
+  std::function<void()> use_tcp_;
 };
 
 // The functions that plugins call; the same table for all of them.
