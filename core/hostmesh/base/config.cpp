@@ -18,12 +18,12 @@ constexpr std::string_view kPrefix = "HOSTMESH_";
 constexpr auto all_attributes() {
   using namespace attribute;
   return std::make_tuple(kBulkQueueLimit, kControlQueueLimit, kCodecMaxFrameLength, kMaxHalfOpen,
-                         kHandshakeTimeout, kTcpInsecure, kTcpTlsLoopback, kTcpBind, kTcpAdvertise,
-                         kMessageDeliveryTimeout, kMessageTtl, kLaunchTimeout, kHelloTimeout, kStartTimeout,
-                         kHeartbeatTimeout, kProcessExitTimeout, kKillTimeout, kLaunchConcurrency, kPdeathsig,
-                         kTailLogLines, kStopActorTimeout, kWorkerThreads, kHostSpawnReadyTimeout,
-                         kProcSpawnMaxIdle, kProcStopMaxIdle, kGetProcStateMaxIdle, kActorSpawnMaxIdle,
-                         kTerminateTimeout, kTerminateConcurrency);
+                         kHandshakeTimeout, kTcpInsecure, kTcpTlsLoopback, kSessionGrace, kTcpBind,
+                         kTcpAdvertise, kMessageDeliveryTimeout, kMessageTtl, kLaunchTimeout, kHelloTimeout,
+                         kStartTimeout, kHeartbeatTimeout, kProcessExitTimeout, kKillTimeout,
+                         kLaunchConcurrency, kPdeathsig, kTailLogLines, kStopActorTimeout, kWorkerThreads,
+                         kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle, kGetProcStateMaxIdle,
+                         kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
 }
 
 template <class T>

@@ -12,6 +12,7 @@
 #include "hostmesh/channel/detail/fd_stream.hpp"
 #include "hostmesh/channel/detail/handshake.hpp"
 #include "hostmesh/channel/detail/local.hpp"
+#include "hostmesh/channel/detail/session.hpp"
 #include "hostmesh/channel/detail/socket.hpp"
 #include "hostmesh/channel/detail/tls.hpp"
 
@@ -40,13 +41,15 @@ bool is_connected_to_itself(int socket) {
 // deadline.
 class Dialler : public std::enable_shared_from_this<Dialler> {
  public:
-  using Done = std::function<void(Result<std::shared_ptr<Connection>>)>;
+  using Done = std::function<void(Result<detail::Established>)>;
 
-  Dialler(Reactor& reactor, ChannelAddr addr, DialOptions options, const Config& config, Done done)
+  Dialler(Reactor& reactor, ChannelAddr addr, DialOptions options, const detail::SessionAsk& ask,
+          const detail::Limits& limits, Done done)
       : reactor_(reactor),
         addr_(std::move(addr)),
         options_(std::move(options)),
-        limits_(config),
+        ask_(ask),
+        limits_(limits),
         done_(std::move(done)),
         connecting_(io_context_of(reactor)),
         deadline_timer_(reactor),
@@ -138,14 +141,14 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
 
   void shake_hands(std::unique_ptr<detail::Stream> stream) {
     handshake_ = detail::Handshake::dialling(
-        std::move(stream), options_, limits_,
+        std::move(stream), options_, ask_, limits_,
         [this](Result<detail::Established> result) { on_handshake(std::move(result)); });
   }
 
   void on_handshake(Result<detail::Established> result) {
     const auto self = shared_from_this();
     const auto finished = std::move(handshake_);  // it is what called
-    if (result) return finish(Connection::Impl::make(reactor_, *std::move(result), limits_));
+    if (result) return finish(std::move(result));
     if (result.error().cause() != Cause::kPeerGone) return finish(result.error());
     try_again(result.error());
   }
@@ -172,7 +175,7 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
     finish(Error(Cause::kTimeout, std::move(text)));
   }
 
-  void finish(Result<std::shared_ptr<Connection>> result) {
+  void finish(Result<detail::Established> result) {
     const auto self = shared_from_this();
     const auto done = std::exchange(done_, nullptr);
     rest();
@@ -193,6 +196,7 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
   Reactor& reactor_;
   ChannelAddr addr_;
   DialOptions options_;
+  detail::SessionAsk ask_;
   detail::Limits limits_;
   Done done_;
   boost::asio::posix::stream_descriptor connecting_;
@@ -212,14 +216,49 @@ class DialHandle final : public Dial {
   std::shared_ptr<Dialler> dialler_;
 };
 
+std::unique_ptr<Dial> dial_stream(Reactor& reactor, const ChannelAddr& addr, DialOptions options,
+                                  const detail::SessionAsk& ask, const detail::Limits& limits,
+                                  Dialler::Done done) {
+  auto dialler = std::make_shared<Dialler>(reactor, addr, std::move(options), ask, limits, std::move(done));
+  dialler->begin();
+  return std::make_unique<DialHandle>(std::move(dialler));
+}
+
+// How a session of this dialler comes back.
+detail::Redial redial_of(Reactor& reactor, const ChannelAddr& addr, const DialOptions& options,
+                         const detail::Limits& limits) {
+  return
+      [&reactor, addr, options, limits](const detail::SessionName& name, Deadline deadline,
+                                        std::function<void(Result<std::unique_ptr<detail::Stream>>)> done) {
+        DialOptions again = options;
+        again.deadline = deadline;
+        return dial_stream(reactor, addr, std::move(again), {detail::SessionWish::kResume, name}, limits,
+                           [done = std::move(done)](Result<detail::Established> result) {
+                             if (!result) return done(result.error());
+                             done(std::move(result->stream));
+                           });
+      };
+}
+
 }  // namespace
 
 std::unique_ptr<Dial> dial(Reactor& reactor, const ChannelAddr& addr, DialOptions options,
                            const Config& config,
                            std::function<void(Result<std::shared_ptr<Connection>>)> done) {
-  auto dialler = std::make_shared<Dialler>(reactor, addr, std::move(options), config, std::move(done));
-  dialler->begin();
-  return std::make_unique<DialHandle>(std::move(dialler));
+  const detail::Limits limits(config);
+  const bool resumes = addr.valid() && detail::may_resume(addr, limits);
+  const detail::SessionAsk ask{.wish = resumes ? detail::SessionWish::kNew : detail::SessionWish::kNone};
+  auto redial = resumes ? redial_of(reactor, addr, options, limits) : nullptr;
+  return dial_stream(reactor, addr, std::move(options), ask, limits,
+                     [&reactor, limits, done = std::move(done),
+                      redial = std::move(redial)](Result<detail::Established> result) {
+                       if (!result) return done(result.error());
+                       if (result->session) {
+                         result->stream = detail::dialled_session(reactor, std::move(result->stream),
+                                                                  *result->session, limits, redial);
+                       }
+                       done(Connection::Impl::make(reactor, *std::move(result), limits));
+                     });
 }
 
 }  // namespace hostmesh

@@ -17,7 +17,8 @@ struct Limits {
         max_half_open(config.get(attribute::kMaxHalfOpen)),
         handshake_timeout(config.get(attribute::kHandshakeTimeout)),
         tcp_insecure(config.get(attribute::kTcpInsecure)),
-        tcp_tls_loopback(config.get(attribute::kTcpTlsLoopback)) {}
+        tcp_tls_loopback(config.get(attribute::kTcpTlsLoopback)),
+        session_grace(config.get(attribute::kSessionGrace)) {}
 
   std::size_t max_message_bytes;
   std::size_t bulk_queue_bytes;
@@ -26,6 +27,7 @@ struct Limits {
   Duration handshake_timeout;
   bool tcp_insecure;
   bool tcp_tls_loopback;
+  Duration session_grace;
 };
 
 }  // namespace hostmesh::detail

@@ -7,4 +7,9 @@ bool needs_tls(const ChannelAddr& addr, const Limits& limits) {
   return addr.is_loopback() ? limits.tcp_tls_loopback : !limits.tcp_insecure;
 }
 
+bool may_resume(const ChannelAddr& addr, const Limits& limits) {
+  return addr.transport() == Transport::kTcp && (!addr.is_loopback() || limits.tcp_tls_loopback) &&
+         limits.session_grace > Duration::zero();
+}
+
 }  // namespace hostmesh::detail
