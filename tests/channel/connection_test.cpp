@@ -439,7 +439,17 @@ TEST_P(OverEach, DescriptorsAreAllGivenBack) {
   // Both loops have gone through what was posted before.
   near_.call([] {});
   far_.call([] {});
-  EXPECT_EQ(open_descriptors(), before);
+  if (GetParam() != Kind::kTls) {
+    EXPECT_EQ(open_descriptors(), before);
+    return;
+  }
+  // The ends of a session may hear of each other first.
+  const Deadline hang = Deadline::after(kHang);
+  while (open_descriptors() > before && !hang.passed()) {
+    near_.call([] {});
+    far_.call([] {});
+  }
+  EXPECT_LE(open_descriptors(), before);
 }
 
 TEST(LocalConnections, TenThousandFitInOneProcess) {
