@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench/run.py [PATTERN], by way of tools/bench: builds the programs in bench/ (optimised), runs them and their peers alternately, and prints the
 medians with their ratios. PATTERN, a regular expression, chooses among the sections: launch, command, teardown, memory,
-death, messages. --repetitions N (default 5); --seconds S bounds the whole measurement (default 270): what does not fit
+death, local, messages. --repetitions N (default 5); --seconds S bounds the whole measurement (default 270): what does not fit
 is repeated less often, and said so. --realtime keeps other work on the machine away while something runs (root only).
 
 Without Hydra (Debian's mpich, which tools/bench installs) its columns are empty."""
@@ -34,8 +34,8 @@ def build():
     quiet = {"stdout": subprocess.DEVNULL}
     subprocess.run(["cmake", "--preset", "release", "-DHOSTMESH_BENCH=ON"], cwd=TOP, check=True, **quiet)
     targets = ["bench-" + name for name in
-               ("allocate", "death", "messages", "floor_parent", "floor_child", "floor_messages", "pmi_barrier")]
-    subprocess.run(["ninja", "-C", BUILD, "hostmesh-cli", "hostmesh-bootstrap", "process"] + targets, check=True, **quiet)
+               ("allocate", "death", "local_hosts", "messages", "floor_parent", "floor_child", "floor_messages", "pmi_barrier")]
+    subprocess.run(["ninja", "-C", BUILD, "hostmesh-cli", "hostmesh-bootstrap", "process", "local"] + targets, check=True, **quiet)
 
 
 def find_hydra():
@@ -210,6 +210,25 @@ def death(bench):
           ["floor", "hostmesh", "x floor"], [[number(floor), number(ours), ratio(ours, floor)]])
 
 
+def local(bench):
+    """Hosts inside one process. Wall clock and, because other work disturbs that, CPU."""
+    steps = ("up", "ask", "procs_up", "cast", "down")
+    rows = []
+    for count in (100, 1000, 10000):
+        runs = bench.alternate({"local": lambda n=count: run_values([program("local_hosts"), bench.yaml, "local", str(n)])},
+                               1 if count > 1000 else None)["local"]
+        middles = {key: middle(runs, key) for key in [s + k for s in steps for k in ("_ms", "_cpu_ms")] +
+                   ["host_kib", "proc_kib"]}
+        cpu = [middles[step + "_cpu_ms"] for step in steps]
+        rows.append([count] + [number(middles[step + "_ms"], 0) for step in steps] +
+                    [number(each and each * 1e3 / count, 0) for each in cpu] +
+                    [number(middles["host_kib"]), number(middles["proc_kib"]), len(runs)])
+    table("N hosts inside this process: ms until all are up; to ask each; for a proc with an actor on each; for a cast and "
+          "its answers; to shut down;\nthe same as CPU for each host, us; memory for each host and each proc, KiB",
+          ["N", "up", "ask", "procs", "cast", "down", "CPU up", "ask", "procs", "cast", "down", "host", "proc", "runs"],
+          rows)
+
+
 def messages(bench):
     cpu = str(min(os.sched_getaffinity(0)))
     rows = []
@@ -231,7 +250,7 @@ def messages(bench):
 
 
 SECTIONS = {"launch": launch, "teardown": teardown, "command": command, "memory": memory, "death": death,
-            "messages": messages}
+            "local": local, "messages": messages}
 
 
 def main():
@@ -257,7 +276,8 @@ def main():
         yaml = os.path.join(folder, "plugins.yaml")
         with open(yaml, "w", encoding="utf-8") as file:
             file.write("plugin_path: [%s]\ndefault: exec\nallocators:\n  exec: {plugin: process}\n"
-                       "  fork: {plugin: process, options: {start: fork-server}}\n" %
+                       "  fork: {plugin: process, options: {start: fork-server}}\n"
+                       "  local: {plugin: local}\n" %
                        os.path.join(BUILD, "lib", "hostmesh", "plugins"))
         bench = Bench(arguments.repetitions, arguments.seconds, hydra, yaml)
         for name in chosen:

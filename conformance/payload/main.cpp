@@ -1,7 +1,8 @@
-// hostmesh-payload: what the conformance suite launches through an allocator. Its first argument says what
-// to do; the rest are that scenario's.
+// hostmesh-payload: what the conformance suite launches through an allocator. It does what a scenario says,
+// whose words are in the environment or else are its arguments; without any it is a good child of a mesh.
 //
-// Whatever becomes of the suite, no payload lives longer than five minutes.
+// In the environment, because an allocator may start copies of a running payload, which all have the
+// arguments of the first. Whatever becomes of the suite, no payload lives longer than five minutes.
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -21,6 +22,10 @@
 #include <string_view>
 #include <vector>
 
+#include "actors.hpp"
+#include "child.hpp"
+#include "hostmesh/mesh/child_main.hpp"
+#include "hostmesh/process/fork_server.hpp"
 #include "pattern.hpp"
 
 extern char** environ;
@@ -51,6 +56,13 @@ void say_ready() {
   say("ready " + std::to_string(::getpid()) + "\n");
 }
 
+Arguments scenario_of(const std::vector<std::string>& whole_argv) {
+  if (const char* told = std::getenv(hostmesh::payload::kEnvScenario)) {
+    return hostmesh::payload::words_of(told);
+  }
+  return whole_argv.empty() ? Arguments() : Arguments(whole_argv.begin() + 1, whole_argv.end());
+}
+
 std::string argument(const Arguments& arguments, std::size_t index) {
   if (index < arguments.size()) return arguments[index];
   std::fprintf(stderr, "hostmesh-payload: an argument is missing\n");
@@ -62,6 +74,11 @@ int number(const Arguments& arguments, std::size_t index) {
 
 [[noreturn]] void wait_for_ever() {
   for (;;) ::pause();
+}
+
+// MODE: a child that does not keep to the protocol.
+int bad_child(const Arguments& arguments) {
+  hostmesh::payload::run_bad_child(argument(arguments, 0));
 }
 
 int exit_with(const Arguments& arguments) {
@@ -102,12 +119,13 @@ int exit_on_term(const Arguments& arguments) {
   wait_for_ever();
 }
 
-// Says each USR1 that it gets.
-int tell_signals(const Arguments&) {
+// Says each USR1 that it gets; with `together`, so does a child in the same group.
+int tell_signals(const Arguments& arguments) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGUSR1);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  if (!arguments.empty() && arguments[0] == "together" && ::fork() == 0) ::alarm(kLongestLife_s);
   say_ready();
   for (;;) {
     int got = 0;
@@ -173,15 +191,18 @@ int until_stdin_ends(const Arguments& arguments) {
   }
 }
 
-// A child in the same group that holds our stdout; says its pid, and ends (or waits, with `stay`).
+// A child in the same group that holds our stdout; says its pid, and ends. With `stay` it waits, with `deaf`
+// it waits and ignores TERM, which its child does not.
 int grandchild(const Arguments& arguments) {
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(kLongestLife_s);
     wait_for_ever();
   }
+  const std::string what = arguments.empty() ? "" : arguments[0];
+  if (what == "deaf") ::signal(SIGTERM, SIG_IGN);
   say("grandchild " + std::to_string(child) + "\n");
-  if (!arguments.empty() && arguments[0] == "stay") wait_for_ever();
+  if (what == "stay" || what == "deaf") wait_for_ever();
   return 0;
 }
 
@@ -279,14 +300,18 @@ int describe(const std::vector<std::string>& whole_argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> whole(argv, argv + argc);
+  hostmesh::serve_forks_if_asked();
   ::alarm(kLongestLife_s);
-  if (whole.size() < 2) {
+  const std::vector<std::string> whole(argv, argv + argc);
+  const Arguments words = scenario_of(whole);
+  if (words.empty()) {
+    hostmesh::bootstrap_if_child(hostmesh::payload::actors());
     std::fprintf(stderr, "usage: hostmesh-payload SCENARIO [ARG...]\n");
     return kUsageStatus;
   }
   using Scenario = int (*)(const Arguments&);
-  const std::map<std::string_view, Scenario> scenarios = {{"close-output", close_output},
+  const std::map<std::string_view, Scenario> scenarios = {{"child", bad_child},
+                                                          {"close-output", close_output},
                                                           {"count-stdin", count_stdin},
                                                           {"daemonise", daemonise},
                                                           {"exit", exit_with},
@@ -300,11 +325,11 @@ int main(int argc, char** argv) {
                                                           {"until-stdin-ends", until_stdin_ends},
                                                           {"wait", wait_for_signal},
                                                           {"write", write_pattern}};
-  if (whole[1] == "describe") return describe(whole);
-  const auto scenario = scenarios.find(whole[1]);
+  if (words.front() == "describe") return describe(whole);
+  const auto scenario = scenarios.find(words.front());
   if (scenario == scenarios.end()) {
-    std::fprintf(stderr, "hostmesh-payload: there is no scenario '%s'\n", whole[1].c_str());
+    std::fprintf(stderr, "hostmesh-payload: there is no scenario '%s'\n", words.front().c_str());
     return kUsageStatus;
   }
-  return scenario->second(Arguments(whole.begin() + 2, whole.end()));
+  return scenario->second(Arguments(words.begin() + 1, words.end()));
 }

@@ -1,11 +1,13 @@
 // What the payload writes and hashes, for itself and for the suite that reads it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hostmesh::payload {
 
@@ -39,6 +41,37 @@ inline std::string escaped(std::string_view text) {
     }
   }
   return out;
+}
+
+inline std::string unescaped(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size()) {
+      out += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+// The environment variable with the words of a scenario, each escaped, with '|' between.
+inline constexpr const char* kEnvScenario = "HOSTMESH_PAYLOAD_SCENARIO";
+inline std::string text_of(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (&word == &words.front() ? "" : "|") + escaped(word);
+  return text;
+}
+inline std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  for (bool more = !text.empty(); more;) {
+    const std::size_t end = std::min(text.find('|'), text.size());
+    words.push_back(unescaped(text.substr(0, end)));
+    more = end < text.size();
+    text.remove_prefix(more ? end + 1 : end);
+  }
+  return words;
 }
 
 }  // namespace hostmesh::payload

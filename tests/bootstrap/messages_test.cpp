@@ -294,5 +294,27 @@ TEST(ChildEnvironment, TheCurrentOneHasWhatThisProcessHas) {
   EXPECT_EQ(std::count(now.begin(), now.end(), "HOSTMESH_TEST_MARK=a=b"), 1);
 }
 
+TEST(PayloadInMemory, IsReadAsFromStdin) {
+  const auto payload = unpack_payload(pack_payload(some_payload()));
+
+  ASSERT_TRUE(payload) << payload.error().text();
+  EXPECT_EQ(payload->allocation, "alloc");
+  EXPECT_EQ(payload->rank, 5u);
+  EXPECT_EQ(payload->incarnation, 2u);
+}
+
+TEST(PayloadInMemory, IsRefusedWhenItIsNotWhole) {
+  const Bytes whole = pack_payload(some_payload());
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(unpack_payload(ByteView(whole).first(size))) << size << " bytes";
+  }
+  Bytes longer = whole;
+  longer.push_back(0);
+  EXPECT_FALSE(unpack_payload(longer));
+  Bytes other = whole;
+  other[0] = 'x';
+  EXPECT_FALSE(unpack_payload(other));
+}
+
 }  // namespace
 }  // namespace hostmesh::bootstrap

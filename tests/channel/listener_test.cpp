@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <future>
+
 #include "channel/support.hpp"
 
 namespace hostmesh::test {
@@ -112,6 +114,29 @@ TEST_F(ListenerAndDial, TheDeadlineEndsADialAndNamesTheLastFailure) {
   EXPECT_EQ(error.cause(), Cause::kTimeout);
   EXPECT_TRUE(has(error.text(), "phase connect")) << error.text();
   EXPECT_TRUE(has(error.text(), "ENOENT")) << error.text();
+}
+
+// At every turn of the one reactor that both ends live on, so that some bytes are always on their way.
+TEST_F(ListenerAndDial, ADialThatIsDestroyedAtAnyTurnSaysNothing) {
+  Server server(near_, ChannelAddr::any(Transport::kLocal));
+  for (int turns = 0; turns < 40; ++turns) {
+    auto calls = std::make_shared<int>(0);
+    auto dialling = std::make_shared<std::unique_ptr<Dial>>();
+    auto done = std::make_shared<std::promise<int>>();
+    std::function<void(int)> wait = [&](int left) {
+      if (left > 0) return near_.reactor().post([&wait, left] { wait(left - 1); });
+      const int before = *calls;
+      dialling->reset();
+      near_.reactor().post(
+          [&, before] { near_.reactor().post([&, before] { done->set_value(*calls - before); }); });
+    };
+    near_.call([&] {
+      *dialling = dial(near_.reactor(), server.addr(), options_for(claim_of(0)), Config(),
+                       [calls](const Result<std::shared_ptr<Connection>>&) { ++*calls; });
+      wait(turns);
+    });
+    EXPECT_EQ(done->get_future().get(), 0) << turns << " turns";
+  }
 }
 
 TEST_F(ListenerAndDial, ADestroyedDialSaysNothing) {

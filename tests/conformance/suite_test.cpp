@@ -13,6 +13,15 @@ namespace {
 
 namespace json = boost::json;
 
+// Under a sanitizer every process starts several times as slowly.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr const char* kPatience = "10";
+#else
+constexpr const char* kPatience = "3";
+#endif
+// A bound on a hang: what it takes is a few seconds.
+constexpr Duration kWholeSuite = std::chrono::seconds(170);
+
 class ConformanceSuite : public SystemTest {
  protected:
   struct Verdict {
@@ -24,10 +33,10 @@ class ConformanceSuite : public SystemTest {
   Verdict judge(const std::string& plugin, const std::string& only = "*",
                 std::vector<std::string> more = {}) {
     std::vector<std::string> arguments = {"conformance", "--plugin", plugin,       "--only", only,
-                                          "--format",    "json",     "--patience", "3"};
+                                          "--format",    "json",     "--patience", kPatience};
     arguments.insert(arguments.end(), more.begin(), more.end());
     Running suite(hostmesh(arguments));
-    EXPECT_TRUE(suite.finish());
+    EXPECT_TRUE(suite.finish(kWholeSuite));
     Verdict verdict{.status = suite.status(), .failed = {}, .passed = {}, .text = suite.out() + suite.err()};
     boost::system::error_code failure;
     const json::value report = json::parse(suite.out(), failure);
@@ -49,6 +58,21 @@ TEST_F(ConformanceSuite, IsPassedByTheProcessAllocator) {
   EXPECT_EQ(verdict.status, 0) << verdict.text;
   EXPECT_EQ(verdict.failed, std::set<std::string>{}) << verdict.text;
   EXPECT_GT(verdict.passed.size(), 20U);
+}
+
+TEST_F(ConformanceSuite, IsPassedByProcsInsideThisProcess) {
+  const Verdict verdict = judge(stock("local"));
+
+  EXPECT_EQ(verdict.status, 0) << verdict.text;
+  EXPECT_EQ(verdict.failed, std::set<std::string>{}) << verdict.text;
+  EXPECT_GT(verdict.passed.size(), 15U);
+}
+
+TEST_F(ConformanceSuite, IsPassedByChildrenThatAreForked) {
+  const Verdict verdict = judge(stock("process"), "*", {"--option", "start=fork-server"});
+
+  EXPECT_EQ(verdict.status, 0) << verdict.text;
+  EXPECT_EQ(verdict.failed, std::set<std::string>{}) << verdict.text;
 }
 
 TEST_F(ConformanceSuite, NamesTheOneRuleThatAPluginBreaks) {
@@ -81,13 +105,30 @@ TEST_F(ConformanceSuite, TakesOptionsAsPluginsYamlDoes) {
 
 TEST_F(ConformanceSuite, TakesAnAllocatorOfAPluginsYaml) {
   write_file("plugins.yaml", "plugin_path: [" STOCK_PLUGINS "]\nallocators:\n  mine: {plugin: process}\n");
-  Running suite(hostmesh(
-      {"conformance", "-a", "mine", "-c", plugins_yaml().string(), "--only", "config.*", "--patience", "3"}));
+  Running suite(hostmesh({"conformance", "-a", "mine", "-c", plugins_yaml().string(), "--only", "config.*",
+                          "--patience", kPatience}));
 
   EXPECT_TRUE(suite.finish());
 
   EXPECT_EQ(suite.status(), 0) << suite.err();
   EXPECT_NE(suite.out().find("process 1.0.0 conforms"), std::string::npos) << suite.out();
+}
+
+// With cases under way that would go on for a while, and processes below them.
+TEST_F(ConformanceSuite, EndsAtOnceWhenItIsInterrupted) {
+  for (const int number : {SIGINT, SIGTERM}) {
+    Running suite(hostmesh({"conformance", "--plugin", stock("process"), "--patience", "20", "--only",
+                            "detect.*,stop.destroy-*,orphans.*"}));
+    ASSERT_TRUE(suite.read_until_out("ok    load.accepted")) << suite.err();
+
+    suite.signal(number);
+
+    EXPECT_TRUE(suite.finish());
+    EXPECT_EQ(suite.status(), 128 + number);
+    EXPECT_NE(suite.err().find("interrupted by " + std::string(number == SIGINT ? "INT" : "TERM")),
+              std::string::npos)
+        << suite.err();
+  }
 }
 
 TEST_F(ConformanceSuite, IsWhatThePageSays) {

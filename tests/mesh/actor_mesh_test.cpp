@@ -6,7 +6,7 @@
 namespace hostmesh::test {
 namespace {
 
-class Actors : public MeshTest {
+class Actors : public MeshOnAny {
  protected:
   static std::vector<std::int64_t> values(const std::vector<std::pair<Point, std::int64_t>>& answers) {
     std::vector<std::int64_t> all;
@@ -15,7 +15,9 @@ class Actors : public MeshTest {
   }
 };
 
-TEST_F(Actors, ACastReachesAllAndACallAnswersInRankOrder) {
+ON_ANY_ALLOCATOR(Actors);
+
+TEST_P(Actors, ACastReachesAllAndACallAnswersInRankOrder) {
   HostMesh mesh = hosts({{"hosts", 2}});
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
   auto counters = workers.spawn<Counter>("counter", 1);
@@ -30,7 +32,7 @@ TEST_F(Actors, ACastReachesAllAndACallAnswersInRankOrder) {
   mesh.shutdown();
 }
 
-TEST_F(Actors, OfOneTypeMayLiveUnderSeveralNames) {
+TEST_P(Actors, OfOneTypeMayLiveUnderSeveralNames) {
   HostMesh mesh = hosts({{"hosts", 1}});
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
 
@@ -43,7 +45,7 @@ TEST_F(Actors, OfOneTypeMayLiveUnderSeveralNames) {
   mesh.shutdown();
 }
 
-TEST_F(Actors, EveryPairOfThemCanTalk) {
+TEST_P(Actors, EveryPairOfThemCanTalk) {
   HostMesh mesh = hosts({{"hosts", 3}});
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
   auto counters = workers.spawn<Counter>("counter", 0);
@@ -66,7 +68,7 @@ TEST_F(Actors, EveryPairOfThemCanTalk) {
   mesh.shutdown();
 }
 
-TEST_F(Actors, AMessageFindsItsWayThroughAllOfThem) {
+TEST_P(Actors, AMessageFindsItsWayThroughAllOfThem) {
   HostMesh mesh = hosts({{"hosts", 2}});
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
   auto counters = workers.spawn<Counter>("counter", 0);
@@ -86,7 +88,7 @@ TEST_F(Actors, AMessageFindsItsWayThroughAllOfThem) {
 // --- what can go wrong
 // --------------------------------------------------------------------------------------------
 
-TEST_F(Actors, ATypeThatTheProgramDoesNotKnowIsNamedWithThoseItKnows) {
+TEST_P(Actors, ATypeThatTheProgramDoesNotKnowIsNamedWithThoseItKnows) {
   HostMesh mesh = hosts({{"hosts", 1}});
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
 
@@ -99,7 +101,7 @@ TEST_F(Actors, ATypeThatTheProgramDoesNotKnowIsNamedWithThoseItKnows) {
   mesh.shutdown();
 }
 
-TEST_F(Actors, WhatAConstructorThrowsIsTheErrorOfTheSpawn) {
+TEST_P(Actors, WhatAConstructorThrowsIsTheErrorOfTheSpawn) {
   HostMesh mesh = hosts({{"hosts", 1}});
   ProcMesh workers = procs(mesh, {});
 
@@ -110,7 +112,7 @@ TEST_F(Actors, WhatAConstructorThrowsIsTheErrorOfTheSpawn) {
   mesh.shutdown();
 }
 
-TEST_F(Actors, AFailedSpawnLeavesNoActorsBehind) {
+TEST_P(Actors, AFailedSpawnLeavesNoActorsBehind) {
   HostMesh mesh = hosts({{"hosts", 1}});
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
   const auto agent = ActorRef<ProcAgentProtocol>::attest({.proc = workers.proc_id(1), .name = kAgentActor});
@@ -131,7 +133,7 @@ TEST_F(Actors, AFailedSpawnLeavesNoActorsBehind) {
   mesh.shutdown();
 }
 
-TEST_F(Actors, OneThatThrowsFailsAloneAndItsOwnerHears) {
+TEST_P(Actors, OneThatThrowsFailsAloneAndItsOwnerHears) {
   HostMesh mesh = hosts({{"hosts", 2}});
   ProcMesh workers = procs(mesh, {});
   auto counters = workers.spawn<Counter>("counter", 1);
@@ -158,7 +160,7 @@ TEST_F(Actors, OneThatThrowsFailsAloneAndItsOwnerHears) {
   mesh.shutdown();
 }
 
-TEST_F(Actors, ACallThatIsNotAnsweredNamesTheRanksAtTheDeadline) {
+TEST_P(Actors, ACallThatIsNotAnsweredNamesTheRanksAtTheDeadline) {
   HostMesh mesh = hosts({{"hosts", 1}});
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
   auto counters = workers.spawn<Counter>("counter", 1);
@@ -171,7 +173,7 @@ TEST_F(Actors, ACallThatIsNotAnsweredNamesTheRanksAtTheDeadline) {
   mesh.shutdown();
 }
 
-TEST_F(Actors, CallsThatWaitAreRefusedOnTheReactor) {
+TEST_P(Actors, CallsThatWaitAreRefusedOnTheReactor) {
   HostMesh mesh = hosts({{"hosts", 1}});
   ProcMesh workers = procs(mesh, {});
   auto counters = workers.spawn<Counter>("counter", 1);

@@ -5,8 +5,10 @@ namespace hostmesh::test {
 namespace {
 
 class Allocate : public MeshTest {};
+class AllocateBy : public MeshOnAny {};
+ON_ANY_ALLOCATOR(AllocateBy);
 
-TEST_F(Allocate, MakesAHostOfEachProcInRankOrder) {
+TEST_P(AllocateBy, MakesAHostOfEachProcInRankOrder) {
   HostMesh mesh = hosts({{"x", 2}, {"y", 2}});
 
   EXPECT_EQ(mesh.extent(), (Extent{{"x", 2}, {"y", 2}}));
@@ -21,7 +23,7 @@ TEST_F(Allocate, MakesAHostOfEachProcInRankOrder) {
   mesh.shutdown();
 }
 
-TEST_F(Allocate, AHostIsReachedAtItsAddressAlone) {
+TEST_P(AllocateBy, AHostIsReachedAtItsAddressAlone) {
   HostMesh mesh = hosts({{"hosts", 2}});
 
   for (const HostRef& host : mesh.ref().hosts()) {
@@ -31,7 +33,7 @@ TEST_F(Allocate, AHostIsReachedAtItsAddressAlone) {
   mesh.shutdown();
 }
 
-TEST_F(Allocate, ProgressIsToldUpToTheLast) {
+TEST_P(AllocateBy, ProgressIsToldUpToTheLast) {
   const auto progress = std::make_shared<Record<std::uint64_t>>();
   AllocateOptions options = recorded();
   options.on_progress = [progress](std::uint64_t ready, std::uint64_t) { progress->add(ready); };
@@ -43,7 +45,7 @@ TEST_F(Allocate, ProgressIsToldUpToTheLast) {
   mesh.shutdown();
 }
 
-TEST_F(Allocate, ProcsAreNamedAfterTheAllocationUnlessANameIsGiven) {
+TEST_P(AllocateBy, ProcsAreNamedAfterTheAllocationUnlessANameIsGiven) {
   auto unnamed = alloc({.extent = {{"hosts", 1}}});
   const std::string uuid = unnamed->name();
   HostMesh mesh = HostMesh::allocate(runtime(), std::move(unnamed), "test", recorded());
@@ -51,7 +53,7 @@ TEST_F(Allocate, ProcsAreNamedAfterTheAllocationUnlessANameIsGiven) {
   mesh.shutdown();
 }
 
-TEST_F(Allocate, ProcsWithAGivenNameAreFoundAtTheirAddress) {
+TEST_P(AllocateBy, ProcsWithAGivenNameAreFoundAtTheirAddress) {
   HostMesh mesh = hosts({.extent = {{"hosts", 2}}, .proc_name = "front"});
   for (const ProcRunning& running : host_states<ProcRunning>()) {
     EXPECT_EQ(running.proc_id.text(), running.addr.text() + ",front");
@@ -75,7 +77,7 @@ TEST_F(Allocate, WorksOverTcp) {
   mesh.shutdown();
 }
 
-TEST_F(Allocate, BringsUpManyHosts) {
+TEST_P(AllocateBy, BringsUpManyHosts) {
   HostMesh mesh = hosts({{"hosts", 64}});
 
   EXPECT_EQ(mesh.ref().hosts().size(), 64u);
@@ -83,7 +85,7 @@ TEST_F(Allocate, BringsUpManyHosts) {
   EXPECT_EQ(host_states<ProcStopped>().size(), 64u);
 }
 
-TEST_F(Allocate, TwoMeshesOfOneRuntimeDoNotMix) {
+TEST_P(AllocateBy, TwoMeshesOfOneRuntimeDoNotMix) {
   HostMesh one = hosts({{"hosts", 1}});
   HostMesh other = HostMesh::allocate(runtime(), alloc({.extent = {{"hosts", 1}}}), "other");
   ProcMesh on_one = procs(one, {});

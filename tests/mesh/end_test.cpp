@@ -15,7 +15,10 @@ class End : public MeshTest {
   }
 };
 
-TEST_F(End, ShutdownIsOrderlyOnEveryHost) {
+class EndOf : public MeshOnAny {};
+ON_ANY_ALLOCATOR(EndOf);
+
+TEST_P(EndOf, ShutdownIsOrderlyOnEveryHost) {
   HostMesh mesh = hosts({{"hosts", 2}});
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
 
@@ -29,7 +32,7 @@ TEST_F(End, ShutdownIsOrderlyOnEveryHost) {
   }
 }
 
-TEST_F(End, ShutdownTwiceIsOnce) {
+TEST_P(EndOf, ShutdownTwiceIsOnce) {
   HostMesh mesh = hosts({{"hosts", 2}});
 
   mesh.shutdown();
@@ -38,7 +41,7 @@ TEST_F(End, ShutdownTwiceIsOnce) {
   EXPECT_EQ(host_states<ProcStopped>().size(), 2u);
 }
 
-TEST_F(End, AfterShutdownEveryCallSaysSoAtOnce) {
+TEST_P(EndOf, AfterShutdownEveryCallSaysSoAtOnce) {
   HostMesh mesh = hosts({{"hosts", 1}});
   ProcMesh workers = procs(mesh, {});
   auto counters = workers.spawn<Counter>("counter", 1);
@@ -53,7 +56,7 @@ TEST_F(End, AfterShutdownEveryCallSaysSoAtOnce) {
   EXPECT_EQ(workers.stop().at(0).status, Status::stopped());
 }
 
-TEST_F(End, AHandleMayOutliveItsMesh) {
+TEST_P(EndOf, AHandleMayOutliveItsMesh) {
   std::optional<ProcMesh> workers;
   {
     HostMesh mesh = hosts({{"hosts", 1}});
@@ -102,7 +105,7 @@ TEST_F(End, ARuntimeThatEndsFirstOfAllKillsWhatIsLeft) {
   for (const auto& process : processes) EXPECT_TRUE(process->ends()) << "pid " << process->pid();
 }
 
-TEST_F(End, KillEndsAShutdownThatTakesTooLong) {
+TEST_P(EndOf, KillEndsAShutdownThatTakesTooLong) {
   HostMesh mesh = hosts({{"hosts", 1}});
   ProcMesh stubborn =
       mesh.spawn("stubborn", {}, {.command = shell("trap '' TERM; while :; do sleep 1; done")});
@@ -118,7 +121,7 @@ TEST_F(End, KillEndsAShutdownThatTakesTooLong) {
   EXPECT_TRUE(runtime().sweep(soon()));
 }
 
-TEST_F(End, APlainCommandThatIgnoresTermIsKilledByShutdown) {
+TEST_P(EndOf, APlainCommandThatIgnoresTermIsKilledByShutdown) {
   config().set(ConfigLayer::kRuntime, attribute::kTerminateTimeout, std::chrono::milliseconds(300));
   HostMesh mesh = hosts({{"hosts", 1}});
   const auto output = std::make_shared<Record<std::string>>();

@@ -112,12 +112,18 @@ class MeshTest : public ::testing::Test {
   MeshTest() {
     std::string folder = (std::filesystem::temp_directory_path() / "test_mesh.XXXXXX").string();
     folder_ = ::mkdtemp(folder.data());
-    std::ofstream(folder_ / "plugins.yaml") << "plugin_path: [" HOSTMESH_TEST_PLUGINS
-                                               "]\n"
-                                               "default: process\n"
-                                               "allocators:\n  process: {plugin: process}\n"
-                                               "  forks: {plugin: process, options: {start: fork-server}}\n"
-                                               "  local: {plugin: local}\n";
+    std::ofstream(folder_ / "plugins.yaml")
+        << "plugin_path: [" HOSTMESH_TEST_PLUGINS
+           "]\n"
+           "default: process\n"
+           "allocators:\n  process: {plugin: process}\n"
+           "  forks: {plugin: process, options: {start: fork-server}}\n"
+           "  local: {plugin: local}\n"
+        << over_stdio("stdio", "hostmesh-bootstrap") << over_stdio("stdio_broken", "nothing-of-that-name");
+    std::ofstream(folder_ / "ssh") << "#!/bin/sh\nfor word; do last=$word; done\n"
+                                      "echo 'a greeting'\necho 'a word on stderr' >&2\n"
+                                      "exec sh -c \"$last\"\n";
+    std::filesystem::permissions(folder_ / "ssh", std::filesystem::perms::owner_all);
   }
   ~MeshTest() override { std::filesystem::remove_all(folder_); }
 
@@ -130,7 +136,7 @@ class MeshTest : public ::testing::Test {
     }
   }
 
-  // The allocator for what is allocated from here on: process, which is the default, forks or local.
+  // The allocator for what is allocated from here on: process, which is the default, forks, local, or stdio.
   void use_allocator(std::string name) { allocator_ = std::move(name); }
   // Until the first use of runtime().
   Config& config() { return config_; }
@@ -180,6 +186,13 @@ class MeshTest : public ::testing::Test {
   Record<ProcState>& states() { return *states_; }
 
  private:
+  // Eight hosts named one1 and so on, which are processes here.
+  std::string over_stdio(const std::string& name, const std::string& program) const {
+    const auto stock = std::filesystem::path(BootstrapCommand::stock().argv.front()).parent_path() / program;
+    return "  " + name + ": {plugin: ssh, options: {hosts: ['one[1-8]'], ssh: " + (folder_ / "ssh").string() +
+           ", remote_command: " + stock.string() + "}}\n";
+  }
+
   // In shared ownership, because a callback may come as long as the runtime lives.
   const std::shared_ptr<Record<ProcState>> states_ = std::make_shared<Record<ProcState>>();
   const LeakCheck left_;
@@ -188,5 +201,14 @@ class MeshTest : public ::testing::Test {
   Config config_ = Config::from_process_environment();
   std::optional<Runtime> runtime_;
 };
+
+// The same tests for each way of having hosts: what does not depend on it.
+class MeshOnAny : public MeshTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  MeshOnAny() { use_allocator(GetParam()); }
+};
+#define ON_ANY_ALLOCATOR(suite)                                                       \
+  INSTANTIATE_TEST_SUITE_P(On, suite, ::testing::Values("process", "forks", "local"), \
+                           [](const auto& how) { return std::string(how.param); })
 
 }  // namespace hostmesh::test

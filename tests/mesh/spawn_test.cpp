@@ -5,12 +5,14 @@
 namespace hostmesh::test {
 namespace {
 
-class Spawn : public MeshTest {
- protected:
-  static bool all_are(const StatusMesh& statuses, StatusKind kind) {
-    return statuses.all_of([kind](const Status& status) { return status.kind == kind; });
-  }
-};
+bool all_are(const StatusMesh& statuses, StatusKind kind) {
+  return statuses.all_of([kind](const Status& status) { return status.kind == kind; });
+}
+
+class Spawn : public MeshTest {};
+
+class SpawnOn : public MeshOnAny {};
+ON_ANY_ALLOCATOR(SpawnOn);
 
 TEST_F(Spawn, WithoutAPerHostExtentThereIsOneProcOnEachHost) {
   HostMesh mesh = hosts({{"x", 2}, {"y", 2}});
@@ -48,7 +50,7 @@ TEST_F(Spawn, RanksAreRowMajorOverTheHostsAndThenThePerHostExtent) {
   mesh.shutdown();
 }
 
-TEST_F(Spawn, WhatCannotBeIsRefusedBeforeAnythingIsStarted) {
+TEST_P(SpawnOn, WhatCannotBeIsRefusedBeforeAnythingIsStarted) {
   HostMesh mesh = hosts({{"hosts", 1}});
 
   const Error overlap = error_of([&] { (void)procs(mesh, {{"gpus", 1}, {"hosts", 1}}); });
@@ -61,7 +63,7 @@ TEST_F(Spawn, WhatCannotBeIsRefusedBeforeAnythingIsStarted) {
   mesh.shutdown();
 }
 
-TEST_F(Spawn, TheStatesAreTheHosts) {
+TEST_P(SpawnOn, TheStatesAreTheHosts) {
   HostMesh mesh = hosts({{"hosts", 2}});
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
 
@@ -72,7 +74,7 @@ TEST_F(Spawn, TheStatesAreTheHosts) {
   mesh.shutdown();
 }
 
-TEST_F(Spawn, StoppingTellsHowEachEndedAndTwiceIsOnce) {
+TEST_P(SpawnOn, StoppingTellsHowEachEndedAndTwiceIsOnce) {
   HostMesh mesh = hosts({{"hosts", 2}});
   ProcMesh workers = procs(mesh, {{"gpus", 2}});
 
@@ -90,7 +92,7 @@ TEST_F(Spawn, StoppingTellsHowEachEndedAndTwiceIsOnce) {
   mesh.shutdown();
 }
 
-TEST_F(Spawn, MeshesOnTheSameHostsLiveBesideEachOther) {
+TEST_P(SpawnOn, MeshesOnTheSameHostsLiveBesideEachOther) {
   HostMesh mesh = hosts({{"hosts", 2}});
   ProcMesh first = procs(mesh, {});
   ProcMesh second = procs(mesh, {{"gpus", 2}});
@@ -106,7 +108,7 @@ TEST_F(Spawn, MeshesOnTheSameHostsLiveBesideEachOther) {
   mesh.shutdown();
 }
 
-TEST_F(Spawn, ACopyIsTheSameMesh) {
+TEST_P(SpawnOn, ACopyIsTheSameMesh) {
   HostMesh mesh = hosts({{"hosts", 1}});
   ProcMesh workers = procs(mesh, {});
   ProcMesh copy = workers;

@@ -15,11 +15,12 @@ TEST(Abi, StructsKeepTheirSizes) {
   EXPECT_EQ(sizeof(hostmesh_description), 80U);
   EXPECT_EQ(sizeof(hostmesh_config_entry), 64U);
   EXPECT_EQ(sizeof(hostmesh_config), 24U);
-  EXPECT_EQ(sizeof(hostmesh_launch), 96U);
+  EXPECT_EQ(sizeof(hostmesh_launch), 104U);
   EXPECT_EQ(sizeof(hostmesh_exit), 16U);
-  EXPECT_EQ(sizeof(hostmesh_command), 96U);
+  EXPECT_EQ(sizeof(hostmesh_command), 120U);
   EXPECT_EQ(sizeof(hostmesh_host_table), 112U);
-  EXPECT_EQ(sizeof(hostmesh_plugin_table), 72U);
+  EXPECT_EQ(sizeof(hostmesh_plugin_table), 88U);
+  EXPECT_EQ(sizeof(hostmesh_local_end), 40U);
 }
 
 TEST(Abi, FieldsKeepTheirPlaces) {
@@ -34,10 +35,15 @@ TEST(Abi, FieldsKeepTheirPlaces) {
   EXPECT_EQ(offsetof(hostmesh_plugin_table, describe), 8U);
   EXPECT_EQ(offsetof(hostmesh_plugin_table, launch), 24U);
   EXPECT_EQ(offsetof(hostmesh_plugin_table, destroy), 64U);
+  EXPECT_EQ(offsetof(hostmesh_plugin_table, local_started), 72U);
+  EXPECT_EQ(offsetof(hostmesh_plugin_table, local_ended), 80U);
   EXPECT_EQ(offsetof(hostmesh_launch, id), 8U);
   EXPECT_EQ(offsetof(hostmesh_launch, argv), 32U);
   EXPECT_EQ(offsetof(hostmesh_launch, stdin_payload), 80U);
+  EXPECT_EQ(offsetof(hostmesh_launch, protocol), 96U);
   EXPECT_EQ(offsetof(hostmesh_command, node), 72U);
+  EXPECT_EQ(offsetof(hostmesh_command, marker), 96U);
+  EXPECT_EQ(offsetof(hostmesh_command, stdout_use), 112U);
   EXPECT_EQ(offsetof(hostmesh_error, text), 16U);
 }
 

@@ -211,5 +211,53 @@ TEST_F(ScriptedPlugin, KeepsTheLibraryAsLongAsTheLauncherLives) {
   EXPECT_EQ(run(1, {"launched", "exit:0"}).status, ExitStatus::exited(0));
 }
 
+// --- commands with a marker ---
+
+TEST_F(ScriptedPlugin, ALaunchBeginsWhenItsMarkerHasCome) {
+  const LaunchRecord record =
+      run(1, {"mark:GO!=echo a greeting; printf G; printf 'O!'; echo its own; echo bad >&2; exit 4"});
+
+  EXPECT_EQ(record.launched, 1);
+  EXPECT_EQ(record.out, "its own\n");
+  EXPECT_EQ(record.err, "bad\n");
+  EXPECT_EQ(record.status, ExitStatus::exited(4));
+}
+
+TEST_F(ScriptedPlugin, AnEndBeforeTheMarkerIsAFailureWithAllThatWasSaid) {
+  const LaunchRecord record = run(1, {"mark:GO!=echo a greeting; echo bad >&2; exit 3"});
+
+  EXPECT_EQ(record.launched, 0);
+  EXPECT_EQ(record.out + record.err, "");
+  EXPECT_EQ(record.error.cause(), Cause::kSpawnFailed);
+  EXPECT_EQ(record.error.info().exit_status, "exited with code 3");
+  EXPECT_EQ(record.error.info().last_lines.size(), 2U);
+}
+
+TEST_F(ScriptedPlugin, AGreetingThatDoesNotEndIsAFailure) {
+  const LaunchRecord record = run(1, {"mark:GO!=exec yes"});
+
+  EXPECT_EQ(record.launched, 0);
+  EXPECT_NE(record.error.text().find("more than 64 KiB"), std::string::npos) << record.error.text();
+}
+
+TEST_F(ScriptedPlugin, MayExplainTheEndOfItsCommand) {
+  const LaunchRecord early = run(1, {"mark:GO!=echo no way; exit 3", "then_fail:it said: "});
+  const LaunchRecord late = run(2, {"mark:GO!=printf GO!; echo no way >&2; exit 3", "then_fail:it said: "});
+
+  EXPECT_EQ(early.launched, 0);
+  EXPECT_EQ(early.error.text(), "plugin 'scripted': it said: no way");
+  EXPECT_EQ(late.launched, 1);
+  EXPECT_EQ(late.error.cause(), Cause::kPeerGone);
+  EXPECT_EQ(late.error.text(), "plugin 'scripted': it said: no way");
+}
+
+TEST_F(ScriptedPlugin, MayTakeALaunchBackAndTryAgain) {
+  const LaunchRecord record = run(1, {"mark:GO!=exit 3", "then_run:printf GO!; echo at last"});
+
+  EXPECT_EQ(record.launched, 1);
+  EXPECT_EQ(record.out, "at last\n");
+  EXPECT_EQ(record.status, ExitStatus::exited(0));
+}
+
 }  // namespace
 }  // namespace hostmesh

@@ -34,6 +34,15 @@ constexpr char kOwnMachine = EM_X86_64;
 constexpr char kOwnMachine = static_cast<char>(EM_AARCH64);
 #endif
 
+// The bytes of a file with one text in them replaced by another of its length: whole, and not to be loaded.
+std::string changed(const fs::path& file, const std::string& from, const std::string& to) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(stream)), {});
+  const auto at = bytes.find(from);
+  EXPECT_NE(at, std::string::npos) << from << " is not in " << file;
+  return at == std::string::npos ? bytes : bytes.replace(at, from.size(), to);
+}
+
 // A folder of the test's own, gone with it.
 class PluginFile : public ::testing::Test {
  protected:
@@ -182,14 +191,26 @@ TEST_F(PluginFile, ThatAStrangerOwnsIsRefused) {
 }
 
 TEST_F(PluginFile, WithAMissingLibraryIsRefusedInTheLinkersWords) {
-  // The name of the C++ library, changed: the file is whole, and cannot be loaded.
-  std::ifstream stream(kProcess, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(stream)), {});
-  const auto at = bytes.find("libstdc++.so.6");
-  ASSERT_NE(at, std::string::npos);
-  bytes.replace(at, 3, "xyz");
-  const fs::path file = write("libx.so", bytes);
+  const fs::path file = write("libx.so", changed(kProcess, "libstdc++.so.6", "xyzstdc++.so.6"));
   EXPECT_NE(error_of(file).find("the dynamic linker says: xyzstdc++.so.6: cannot open shared object file"),
+            std::string::npos)
+      << error_of(file);
+}
+
+TEST_F(PluginFile, WithAMissingSymbolIsRefusedNamingIt) {
+  const std::string nul(1, '\0');
+  const fs::path file =
+      write("libx.so", changed(sample("plain_c"), nul + "malloc" + nul, nul + "mallox" + nul));
+  EXPECT_NE(error_of(file).find("the dynamic linker says: " + fs::canonical(file).string() +
+                                ": undefined symbol: mallox"),
+            std::string::npos)
+      << error_of(file);
+}
+
+TEST_F(PluginFile, ThatIsAProgramIsRefusedInTheLinkersWords) {
+  const fs::path file = copy("/bin/true");
+  EXPECT_NE(error_of(file).find("the dynamic linker says: " + fs::canonical(file).string() +
+                                ": cannot dynamically load position-independent executable"),
             std::string::npos)
       << error_of(file);
 }
@@ -268,6 +289,22 @@ TEST_F(PluginFile, ThatIsRefusedDoesNotLetTheNextFolderHaveIt) {
 
   ASSERT_FALSE(plugin);
   EXPECT_NE(plugin.error().text().find("it is empty"), std::string::npos);
+}
+
+TEST_F(PluginFile, IsTriedOnceByARegistry) {
+  // One that hangs when it is loaded must not do so again for each allocator that names it.
+  PluginRegistry registry({folder});
+  write("libprocess.so", "");
+  const auto first = registry.find("process");
+  ASSERT_FALSE(first);
+  fs::remove(folder / "libprocess.so");
+  copy(kProcess);
+
+  const auto second = registry.find("process");
+
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().text(), first.error().text());
+  EXPECT_TRUE(PluginRegistry({folder}).find("process"));
 }
 
 TEST(PluginRegistry, UnderAnotherNameThanItsOwnIsRefused) {

@@ -10,7 +10,7 @@
 namespace hostmesh {
 namespace {
 
-enum class Through { kPlugin, kPlainC, kLocalLauncher };
+enum class Through { kPlugin, kPlainC, kMyAllocator, kCAllocator, kLocalLauncher };
 
 // Whatever the way, the same behaviour.
 class Commands : public ::testing::TestWithParam<Through> {
@@ -20,22 +20,40 @@ class Commands : public ::testing::TestWithParam<Through> {
       bench.open_local();
       return;
     }
-    const auto plugin = Plugin::load(GetParam() == Through::kPlugin ? STOCK_PLUGINS "/libprocess.so"
-                                                                    : SAMPLE_PLUGINS "/libplain_c.so");
+    const auto plugin = Plugin::load(file());
     EXPECT_TRUE(plugin) << plugin.error().text();
     EXPECT_EQ(bench.open(**plugin), "");
+  }
+  static const char* file() {
+    switch (GetParam()) {
+      case Through::kPlainC:
+        return SAMPLE_PLUGINS "/libplain_c.so";
+      case Through::kMyAllocator:
+        return SAMPLE_PLUGINS "/libmy_allocator.so";
+      case Through::kCAllocator:
+        return SAMPLE_PLUGINS "/libc_allocator.so";
+      case Through::kPlugin:
+      case Through::kLocalLauncher:
+        break;
+    }
+    return STOCK_PLUGINS "/libprocess.so";
   }
   LaunchBench bench;
 };
 
 INSTANTIATE_TEST_SUITE_P(Through, Commands,
-                         ::testing::Values(Through::kPlugin, Through::kPlainC, Through::kLocalLauncher),
+                         ::testing::Values(Through::kPlugin, Through::kPlainC, Through::kMyAllocator,
+                                           Through::kCAllocator, Through::kLocalLauncher),
                          [](const auto& each) {
                            switch (each.param) {
                              case Through::kPlugin:
                                return "ProcessPlugin";
                              case Through::kPlainC:
                                return "PlainCPlugin";
+                             case Through::kMyAllocator:
+                               return "MyAllocator";
+                             case Through::kCAllocator:
+                               return "CAllocator";
                              case Through::kLocalLauncher:
                                break;
                            }

@@ -39,6 +39,20 @@ TEST(ChildRegistry, ReleaseReapsAndForgets) {
   EXPECT_FALSE(registry.owns(42));
 }
 
+TEST(ChildRegistry, AForeignChildIsOwnedUntilItIsRemovedAndDoesNotTakeAnOwnedOneWithIt) {
+  ChildRegistry registry;
+  registry.add_foreign(42);
+  EXPECT_EQ(registry.if_unowned(42, [] { FAIL(); }), Standing::kOwned);
+  registry.begin_launch();
+  registry.end_launch(42);
+
+  registry.remove_foreign(42);
+
+  EXPECT_TRUE(registry.owns(42));
+  registry.release(42, [] {});
+  EXPECT_FALSE(registry.owns(42));
+}
+
 TEST(ChildRegistry, WhenSettledCallsAtOnceWhenNothingIsUnderWay) {
   ChildRegistry registry;
   bool called = false;

@@ -14,7 +14,7 @@ TEST_F(Allocators, AreListedAndTheDefaultIsMarked) {
   EXPECT_EQ(hostmesh.status(), 0);
   EXPECT_EQ(hostmesh.err(), "");
   const auto lines = lines_of(hostmesh.out());
-  ASSERT_EQ(lines.size(), 3U) << hostmesh.out();
+  ASSERT_EQ(lines.size(), 4U) << hostmesh.out();
   EXPECT_TRUE(lines[0].starts_with("process (default): plugin process 1.0.0")) << lines[0];
   EXPECT_TRUE(lines[1].starts_with("other: plugin process 1.0.0")) << lines[1];
 }

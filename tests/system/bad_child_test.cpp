@@ -196,6 +196,13 @@ class BadBootstrap : public SystemTest {
 };
 
 TEST_F(BadBootstrap, NoneAtAllDoesNotComeUp) {
+  // Neither beside the program nor beside its library.
+  for (const auto& file : std::filesystem::directory_iterator(bin("../lib"))) {
+    if (!file.path().filename().string().starts_with("libhostmesh.so") || file.is_symlink()) continue;
+    std::filesystem::create_directory(folder() / "lib");
+    std::filesystem::copy_file(file, folder() / "lib/libhostmesh.so." HOSTMESH_SOVERSION);
+  }
+  set_environment("LD_LIBRARY_PATH", (folder() / "lib").string());
   Running hostmesh(run_bad("", {"--extent", "hosts=2"}));
 
   ASSERT_TRUE(hostmesh.finish());

@@ -61,7 +61,7 @@ SystemTest::SystemTest()
       "plugins.yaml",
       "plugin_path: [" + (bin("..") / "lib/hostmesh/plugins").lexically_normal().string() +
           "]\ndefault: process\nallocators:\n  process: {plugin: process}\n  other: {plugin: process}\n"
-          "  forks: {plugin: process, options: {start: fork-server}}\n");
+          "  forks: {plugin: process, options: {start: fork-server}}\n  local: {plugin: local}\n");
 }
 
 SystemTest::~SystemTest() {

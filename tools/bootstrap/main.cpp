@@ -12,6 +12,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "hostmesh/bootstrap/exec_request.hpp"
 #include "hostmesh/mesh/child_main.hpp"
 #include "hostmesh/process/fork_server.hpp"
 
@@ -45,10 +46,13 @@ void become_tls_child_if_needed(char** arguments) {
 
 }  // namespace
 
-int main(int, [[maybe_unused]] char** arguments) {
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == hostmesh::bootstrap::kExecOption) {
+    hostmesh::bootstrap::exec_as_requested();
+  }
   hostmesh::serve_forks_if_asked();
 #ifdef HOSTMESH_WITHOUT_TLS
-  become_tls_child_if_needed(arguments);
+  become_tls_child_if_needed(argv);
 #endif
   map_code();
   hostmesh::bootstrap_if_child();

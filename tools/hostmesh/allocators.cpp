@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "commands.hpp"
+#include "hostmesh/base/config.hpp"
 #include "hostmesh/plugin/plugin.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
 
@@ -64,7 +65,8 @@ int describe(const AllocatorEntry& entry, PluginRegistry& registry) {
 int allocators(const AllocatorsOptions& options) {
   const auto file = value_or_throw(load_plugins_yaml(
       options.config.empty() ? default_plugins_file() : std::filesystem::path(options.config)));
-  PluginRegistry registry(file.search_path());
+  PluginRegistry registry(file.search_path(),
+                          {.timeout = Config::from_process_environment().get(attribute::kPluginLoadTimeout)});
   if (options.name.empty()) return list_all(file, registry);
   return describe(*value_or_throw(file.find(options.name)), registry);
 }

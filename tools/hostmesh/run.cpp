@@ -9,6 +9,7 @@
 #include <deque>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -117,7 +118,14 @@ class Run {
       throw Error(Cause::kInvalidArgument, "--per-host " + options_.per_host + " is no proc");
 
     Runtime runtime({}, {.descendants = RuntimeOptions::Descendants::kWholeProcess});
-    const auto allocator = load_allocator(options_.config, options_.allocator, runtime);
+    std::unique_ptr<Allocator> allocator;
+    try {
+      allocator =
+          load_allocator(options_.config, options_.allocator, runtime, BootstrapCommand::stock(), cancel_);
+    } catch (const Error& error) {
+      if (error.cause() != Cause::kCancelled) throw;
+      return did_not_come_up(error);
+    }
     auto alloc = allocator->allocate({.extent = hosts});
     const int status = with_allocation(runtime, std::move(alloc), per_host, timeout);
     if (const auto swept = runtime.sweep(Deadline::after(kSweepTimeout)); !swept) complain(swept.error());

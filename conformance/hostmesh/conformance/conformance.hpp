@@ -32,6 +32,7 @@ struct Defaults {
 inline constexpr int kConformsStatus = 0;  // every MUST case that applies has passed
 inline constexpr int kDoesNotConformStatus = 1;
 inline constexpr int kUnusableStatus = 2;  // a mistake in the arguments, or in plugins.yaml
+// Interrupted by a signal: 128 + its number, with nothing left behind.
 
 // Runs what the arguments ask for (see --help), prints the verdict and returns the exit status. In a process
 // that was started for one case it does not return. Does not throw.

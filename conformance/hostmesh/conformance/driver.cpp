@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "hostmesh/base/reactor.hpp"
+#include "hostmesh/conformance/interrupt.hpp"
 #include "hostmesh/conformance/stage.hpp"
 #include "hostmesh/conformance/worker.hpp"
 #include "hostmesh/process/child_registry.hpp"
@@ -52,6 +53,8 @@ class Driver {
   Report run() {
     const TimePoint start = Clock::now();
     static_cast<void>(become_subreaper());
+    const Interrupt interrupt(
+        [this](int number) { reactor_.post([this, number] { on_interrupt(number); }); });
     launch_thread_.emplace();
     launcher_ = std::make_unique<LocalLauncher>(
         reactor_, *launch_thread_, LocalLauncher::Options{.registry = registry_},
@@ -86,7 +89,18 @@ class Driver {
   static LaunchId launch_of(std::size_t index) { return index + 1; }
   static std::size_t case_of(LaunchId id) { return id - 1; }
 
+  // What the processes of the cases have started is left to the sweep at the end.
+  void on_interrupt(int number) {
+    if (std::exchange(report_.interrupted, number) != 0) return;
+    for (const auto& [index, worker] : workers_) launcher_->signal(launch_of(index), SIGKILL);
+    if (workers_.empty()) finish();
+  }
+
   void start_some() {
+    if (report_.interrupted != 0) {
+      if (workers_.empty()) finish();
+      return;
+    }
     bool progress = true;
     while (progress) {
       progress = false;
@@ -203,8 +217,10 @@ class Driver {
     // Not inside an event of this very worker.
     reactor_.post([this, index] {
       workers_.erase(index);
-      done(index);
-      sweep();
+      if (report_.interrupted == 0) {
+        done(index);
+        sweep();
+      }
       start_some();
     });
   }

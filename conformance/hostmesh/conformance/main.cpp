@@ -15,10 +15,14 @@
 #include "hostmesh/conformance/subject.hpp"
 #include "hostmesh/conformance/worker.hpp"
 #include "hostmesh/process/descendants.hpp"
+#include "hostmesh/process/exit_status.hpp"
 
 namespace hostmesh::conformance {
 
 namespace {
+
+// As a shell says that a program died of a signal.
+constexpr int kSignalStatus = 128;
 
 struct Arguments {
   SubjectChoice subject;
@@ -125,6 +129,10 @@ int run(const Arguments& arguments) {
   formatter->begin(options.cases.size());
   Report report = run_cases(options);
   if (mistake) return complain(*mistake);
+  if (report.interrupted != 0) {
+    complain("interrupted by " + signal_name(report.interrupted) + ": no verdict");
+    return kSignalStatus + report.interrupted;
+  }
   report.subject = arguments.subject.text();
   formatter->end(report);
   return report.conforms() ? kConformsStatus : kDoesNotConformStatus;

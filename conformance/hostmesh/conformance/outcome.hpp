@@ -37,6 +37,7 @@ struct Report {
   std::string subject;       // as the caller named it
   PluginDescription plugin;  // empty when it could not be asked
   std::vector<Outcome> outcomes;
+  int interrupted = 0;  // by this signal, and then not all cases have ended
   Duration took{};
 
   std::size_t count(Outcome::Verdict verdict) const;

@@ -73,6 +73,15 @@ void Recorder::on_dropped(std::string_view call, LaunchId id, std::string_view w
   });
 }
 
+void Recorder::on_taken_back(LaunchId id) {
+  add("the plugin takes launch " + std::to_string(id) + " back", [&] { taken_back_.push_back(id); });
+}
+
+std::size_t Recorder::taken_back(LaunchId id) const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::count(taken_back_.begin(), taken_back_.end(), id));
+}
+
 void Recorder::on_call(std::string_view call, LaunchId id) {
   add("the host calls " + std::string(call) + launch_text(id), [&] {
     calls_.push_back(

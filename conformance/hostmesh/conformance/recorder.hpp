@@ -68,6 +68,7 @@ class Recorder final : public PluginObserver {
   // PluginObserver.
   void on_report(const Report& report) override;
   void on_dropped(std::string_view call, LaunchId id, std::string_view why) override;
+  void on_taken_back(LaunchId id) override;
   void on_call(std::string_view call, LaunchId id) override;
   void on_return(std::string_view call, LaunchId id) override;
   void on_exception(std::string_view call, std::string_view what) override;
@@ -76,6 +77,8 @@ class Recorder final : public PluginObserver {
   std::vector<RawReport> reports() const;
   std::vector<RawReport> reports_of(LaunchId id) const;
   std::vector<Dropped> dropped() const;
+  // How often the plugin has taken it back for another try.
+  std::size_t taken_back(LaunchId id) const;
   std::vector<HostCallSeen> calls() const;
 
   // Waits until `enough`, which is asked at every event; false at the deadline. Runs it with the record
@@ -95,6 +98,7 @@ class Recorder final : public PluginObserver {
   std::vector<RawReport> reports_;
   std::vector<Dropped> dropped_;
   std::vector<HostCallSeen> calls_;
+  std::vector<LaunchId> taken_back_;
 };
 
 }  // namespace hostmesh::conformance

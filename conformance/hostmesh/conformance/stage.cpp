@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "payload/pattern.hpp"
+
 namespace hostmesh::conformance {
 
 namespace {
@@ -42,9 +44,10 @@ Duration Stage::scaled(Duration usual) const {
 LaunchRequest Stage::payload(std::vector<std::string> scenario) const {
   LaunchRequest request;
   request.argv = {installed_program("libexec/hostmesh/hostmesh-payload").string()};
+  request.environment = {"PATH=/usr/bin:/bin",
+                         std::string(payload::kEnvScenario) + "=" + payload::text_of(scenario)};
   request.argv.insert(request.argv.end(), std::make_move_iterator(scenario.begin()),
                       std::make_move_iterator(scenario.end()));
-  request.environment = {"PATH=/usr/bin:/bin"};
   return request;
 }
 

@@ -54,7 +54,8 @@ class Stage {
   Deadline within(Duration usual) const;
   Duration scaled(Duration usual) const;
 
-  // A launch of the payload program, with the smallest environment. See payload/main.cpp for the scenarios.
+  // A launch of the payload program, with the smallest environment, which has the scenario as the arguments
+  // do. See payload/main.cpp for the scenarios.
   LaunchRequest payload(std::vector<std::string> scenario) const;
 
   // Any thread. What happened; becomes one line.

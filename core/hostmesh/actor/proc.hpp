@@ -29,7 +29,7 @@ enum class Where : std::uint8_t {
 struct SpawnOptions {
   Where where = Where::kWorkers;
   // Who hears of its end. Without one it is the parent for a child, and the proc's on_unhandled for a root.
-  std::optional<PortRef<SupervisionEvent>> owner;
+  std::optional<PortRef<SupervisionEvent>> owner{};
 };
 
 enum class ActorState : std::uint8_t { kRunning = 1, kStopping = 2, kStopped = 3, kFailed = 4 };

@@ -93,6 +93,8 @@ void ChildMachine::launch_failed(const Error& error) {
     actions_.close_lifeline();
     actions_.signal(SIGKILL);
     StopReason reason;
+    // It was seen by way of its host, which is gone.
+    if (error.cause() == Cause::kPeerGone) reason.kind = StopReason::Kind::kHostWatchdog;
     reason.detail = error.text();
     end(std::move(reason));
     return;

@@ -42,6 +42,8 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     }
     void running() override {
       impl.watch_heartbeats(*this);
+      // From the first heartbeat on it knows that more will follow, and what it means when none do.
+      if (is_carried && control && spec.timing.heartbeat > Duration::zero()) control->heartbeat();
       impl.emit([child = id](Impl& self) { self.events.on_running(child); });
     }
     void stopped(const StopReason& seen) override {
@@ -73,9 +75,10 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     std::uint32_t restarts = 0;
     bool stop_wanted = false;
     bool done = false;
-    bool waits = false;      // its id is in `waiting`
-    bool launching = false;  // counts against the limit
-    bool paused = false;     // its output, over all incarnations
+    bool waits = false;       // its id is in `waiting`
+    bool launching = false;   // counts against the limit
+    bool is_carried = false;  // its connection is its stdin and stdout
+    bool paused = false;      // its output, over all incarnations
     std::int64_t pid = 0;
     std::string node;
     LineTail tail;
@@ -225,6 +228,7 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     launches[child.launch] = child.id;
     child.tail = LineTail(child.spec.tail_lines);
     child.pid = 0;
+    child.is_carried = false;
     child.control.reset();
     child.machine = std::make_unique<ChildMachine>(child.spec.kind, child.spec.timing, child, Clock::now());
     schedule(child);
@@ -284,6 +288,13 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     if (!closed && events.on_output) events.on_output(id, stream, bytes);
   }
 
+  void on_channel(LaunchId launch, UniqueFd socket) {
+    Child* child = find_launch(launch);
+    if (child == nullptr || child->machine->ended() || !events.on_channel) return;
+    child->is_carried = true;
+    events.on_channel(child->id, std::move(socket));
+  }
+
   void on_exited(LaunchId launch, const ExitStatus& status) {
     Child* child = take_launch(launch);
     if (child == nullptr) return;
@@ -326,6 +337,7 @@ Result<std::unique_ptr<Children>> Children::make(Reactor& reactor, const MakeLau
   auto launcher = make_launcher(ChildLauncher::Events{
       .on_launched = [self](LaunchId launch, std::int64_t pid,
                             const std::string& node) { self->on_launched(launch, pid, node); },
+      .on_channel = [self](LaunchId launch, UniqueFd socket) { self->on_channel(launch, std::move(socket)); },
       .on_output = [self](LaunchId launch, Stream stream,
                           ByteView bytes) { self->on_output(launch, stream, bytes); },
       .on_exited = [self](LaunchId launch, const ExitStatus& status) { self->on_exited(launch, status); },

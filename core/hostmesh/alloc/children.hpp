@@ -55,6 +55,8 @@ class Children {
     std::function<void(ChildId, const Error&)> on_failed;
     // Bytes as they come, valid during the call; before on_stopped of the same incarnation.
     std::function<void(ChildId, Stream, ByteView)> on_output;
+    // A child whose stdin and stdout are its connection to us: this socket is their other end.
+    std::function<void(ChildId, UniqueFd)> on_channel{};
   };
   using MakeLauncher = std::function<Result<std::unique_ptr<ChildLauncher>>(ChildLauncher::Events)>;
 

@@ -33,14 +33,14 @@ struct ChildTiming {
 };
 
 struct AllocSpec {
-  Extent extent;                                   // at least one rank
-  std::map<std::string, std::string> constraints;  // free-form labels for the allocator
+  Extent extent{};                                   // at least one rank
+  std::map<std::string, std::string> constraints{};  // free-form labels for the allocator
   // Set: each proc is `address,name`. Unset: `alloc[rank]`, from the allocation's uuid.
-  std::optional<std::string> proc_name;
+  std::optional<std::string> proc_name{};
   // How the procs are reached. An allocator whose procs live inside this process always uses kLocal.
   Transport transport = Transport::kUnix;
-  std::optional<ChildTiming> timing;  // unset: from the configuration
-  RespawnPolicy respawn;
+  std::optional<ChildTiming> timing{};  // unset: from the configuration
+  RespawnPolicy respawn{};
 };
 
 // More ranks than this are a mistake of whoever asks: no table here would fit them.

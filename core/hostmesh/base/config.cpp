@@ -20,10 +20,10 @@ constexpr auto all_attributes() {
   return std::make_tuple(kBulkQueueLimit, kControlQueueLimit, kCodecMaxFrameLength, kMaxHalfOpen,
                          kHandshakeTimeout, kTcpInsecure, kTcpTlsLoopback, kSessionGrace, kTcpBind,
                          kTcpAdvertise, kMessageDeliveryTimeout, kMessageTtl, kLaunchTimeout, kHelloTimeout,
-                         kStartTimeout, kHeartbeatTimeout, kProcessExitTimeout, kKillTimeout,
-                         kLaunchConcurrency, kPdeathsig, kTailLogLines, kStopActorTimeout, kWorkerThreads,
-                         kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle, kGetProcStateMaxIdle,
-                         kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
+                         kStartTimeout, kHeartbeatTimeout, kOwnerTimeout, kProcessExitTimeout, kKillTimeout,
+                         kLaunchConcurrency, kPdeathsig, kTailLogLines, kPluginLoadTimeout, kStopActorTimeout,
+                         kWorkerThreads, kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle,
+                         kGetProcStateMaxIdle, kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
 }
 
 template <class T>

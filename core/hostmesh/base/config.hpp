@@ -56,6 +56,8 @@ inline constexpr Attribute<Duration> kHelloTimeout{"HELLO_TIMEOUT", 30s};  // cr
 inline constexpr Attribute<Duration> kStartTimeout{"START_TIMEOUT", 30s};  // StartProc until StartedProc
 inline constexpr Attribute<Duration> kHeartbeatTimeout{"HEARTBEAT_TIMEOUT",
                                                        10s};  // silence until it counts as frozen
+inline constexpr Attribute<Duration> kOwnerTimeout{"OWNER_TIMEOUT",
+                                                   60s};  // an owner far away silent until it is gone
 inline constexpr Attribute<Duration> kProcessExitTimeout{"PROCESS_EXIT_TIMEOUT",
                                                          10s};  // StopAndExit until TERM
 inline constexpr Attribute<Duration> kKillTimeout{"KILL_TIMEOUT",
@@ -65,6 +67,9 @@ inline constexpr Attribute<std::uint64_t> kLaunchConcurrency{"LAUNCH_CONCURRENCY
 inline constexpr Attribute<bool> kPdeathsig{"MESH_BOOTSTRAP_ENABLE_PDEATHSIG", true};
 inline constexpr Attribute<std::uint64_t> kTailLogLines{"MESH_TAIL_LOG_LINES",
                                                         20};  // kept for failure reports
+// Plugins.
+inline constexpr Attribute<Duration> kPluginLoadTimeout{"PLUGIN_LOAD_TIMEOUT",
+                                                        10s};  // from opening it until it has said what it is
 // Actors.
 inline constexpr Attribute<Duration> kStopActorTimeout{"STOP_ACTOR_TIMEOUT", 10s};
 inline constexpr Attribute<std::uint64_t> kWorkerThreads{"WORKER_THREADS", 4, false};

@@ -4,12 +4,14 @@
 
 #include <csignal>
 #include <future>
+#include <set>
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/bootstrap/in_process_launcher.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
 #include "hostmesh/bootstrap/node.hpp"
+#include "hostmesh/plugin/installation.hpp"
 #include "hostmesh/plugin/plugin.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
 #include "hostmesh/process/spawn.hpp"
@@ -77,7 +79,12 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
          .on_stopped = [this](ChildId rank, const StopReason& reason,
                               Children::Events::More more) { on_stopped(rank, reason, more); },
          .on_failed = [this](ChildId rank, const Error& error) { on_failed(rank, error); },
-         .on_output = nullptr});
+         .on_output = nullptr,
+         .on_channel =
+             [this](ChildId rank, UniqueFd socket) {
+               behind_stdio_.insert(rank);
+               node_.gate.serve(std::move(socket), uuid_, rank);
+             }});
     if (!children) return children.error();
     children_ = *std::move(children);
     node_.gate.admit(uuid_, secret_, *this);
@@ -145,7 +152,9 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     return {.proc_id =
                 spec_.proc_name ? ProcId::direct(hello.addr, *spec_.proc_name) : ProcId::ranked(uuid_, rank),
             .owner_addr = *node_.gate.address(Transport::kUnix),
-            .peer_secret = peer_secret_,
+            // Who is reached over its stdin and stdout may be on a machine that no other one can reach: its
+            // way to all others is its owner.
+            .peer_secret = behind_stdio_.contains(rank) ? Secret() : peer_secret_,
             .mesh = uuid_};
   }
 
@@ -183,7 +192,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                  {bootstrap::kEnvProcessName, "host rank:" + std::to_string(rank) + " @" + uuid_}}),
             .working_directory = command_.working_directory,
             .stdin_payload = bootstrap::pack_payload(payload),
-            .stdin_use = LaunchRequest::Stdin::kLifeline};
+            .stdin_use = LaunchRequest::Stdin::kLifeline,
+            .protocol = LaunchRequest::Protocol::kBootstrap};
   }
 
   void publish(const ProcState& state) {
@@ -280,6 +290,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   ChannelAddr gate_address_;
   std::vector<ChildCreated> created_;
   std::vector<bootstrap::StartedProc> started_;
+  std::set<Rank> behind_stdio_;
   std::unique_ptr<Children> children_;
   std::function<void(const ProcState&)> observer_;
   ProcStateQueue queue_;
@@ -288,6 +299,9 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   bool abandoned_ = false;
   std::uint64_t sweeps_ = 0;  // of what killed procs left behind; the end of the stream comes after them
 };
+
+// How long an error that is there already waits for more to say.
+constexpr std::chrono::seconds kEvidenceTime(1);
 
 class PluginAlloc final : public Alloc {
  public:
@@ -339,9 +353,16 @@ class PluginAlloc final : public Alloc {
 
  private:
   Error still_alive(const Error& why) {
-    std::vector<Rank> ranks;
-    runtime_.run_on_reactor([&] { ranks = allocation_->alive(); });
+    // The reactor may be what is in the way: then the error has to do without the ranks.
+    const auto answer = std::make_shared<std::promise<std::vector<Rank>>>();
+    auto alive = answer->get_future();
+    runtime_.reactor().post([answer, allocation = allocation_] { answer->set_value(allocation->alive()); });
     ErrorInfo info = why.with_phase("stop").info();
+    if (alive.wait_for(kEvidenceTime) != std::future_status::ready) {
+      info.message += "; the reactor does not answer, something that runs there blocks it";
+      return Error(std::move(info));
+    }
+    const std::vector<Rank> ranks = alive.get();
     if (ranks.empty()) return Error(std::move(info));
     info.rank = ranks.front();
     info.message = std::to_string(ranks.size()) + " of " + std::to_string(extent().num_ranks()) +
@@ -391,9 +412,9 @@ class PluginAllocator final : public Allocator {
 }  // namespace
 
 BootstrapCommand BootstrapCommand::stock() {
-  const std::filesystem::path program = running_program();
-  // Beside the running program; a test program finds it in the tree's bin folder.
-  for (const auto& folder : {program.parent_path(), program.parent_path().parent_path() / "bin"}) {
+  // Beside the running program, where somebody may have put another; else the one that belongs to this
+  // library.
+  for (const auto& folder : {running_program().parent_path(), installation_folder() / "bin"}) {
     const auto candidate = folder / "hostmesh-bootstrap";
     if (::access(candidate.c_str(), X_OK) == 0) {
       return {.argv = {candidate.string()},
@@ -413,12 +434,21 @@ BootstrapCommand BootstrapCommand::this_program() {
 }
 
 std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name,
-                                          Runtime& runtime, BootstrapCommand command) {
+                                          Runtime& runtime, BootstrapCommand command,
+                                          std::shared_ptr<Cancel> cancel) {
   const auto plugins = value_or_throw(load_plugins_yaml(file.empty() ? default_plugins_file() : file));
   const AllocatorEntry* entry = value_or_throw(plugins.find(name));
-  PluginRegistry registry(plugins.search_path());
+  PluginRegistry registry(plugins.search_path(),
+                          {.timeout = runtime.node().config.get(attribute::kPluginLoadTimeout),
+                           .registry = runtime.node().engine.registry,
+                           .cancel = std::move(cancel)});
   auto plugin = value_or_throw(find_plugin(registry, *entry));
   auto options = value_or_throw(validate_options(*entry, plugin->description()));
+  return make_allocator(std::move(plugin), std::move(options), runtime, std::move(command));
+}
+
+std::unique_ptr<Allocator> make_allocator(std::shared_ptr<Plugin> plugin, OptionValues options,
+                                          Runtime& runtime, BootstrapCommand command) {
   return std::make_unique<PluginAllocator>(runtime, std::move(plugin), std::move(options),
                                            std::move(command));
 }

@@ -37,38 +37,63 @@ constexpr Duration kFlushTimeout = std::chrono::seconds(1);
   ::_exit(1);
 }
 
+// Sets a standard stream aside under a number that nobody knows, and puts `replacement` in its place.
+UniqueFd take_stream(int number, int replacement, const char* name) {
+  UniqueFd taken(::fcntl(number, F_DUPFD_CLOEXEC, 3));
+  if (!taken || ::dup2(replacement, number) < 0) {
+    die(std::string("its ") + name + " cannot be set aside: " + errno_text(errno));
+  }
+  return taken;
+}
+
+// Stdin and stdout as the connection. What runs here reads nothing, and what it prints goes to stderr.
+StdioEnds take_stdio() {
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!null) die("/dev/null cannot be opened: " + errno_text(errno));
+  return {.in = take_stream(STDIN_FILENO, null.get(), "stdin"),
+          .out = take_stream(STDOUT_FILENO, STDERR_FILENO, "stdout"),
+          .description = "the other end of its stdin and stdout"};
+}
+
 // Takes stdin away as the lifeline, so that nothing that runs here reads from it by accident.
 UniqueFd take_lifeline() {
-  UniqueFd lifeline(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!lifeline || !null || ::dup2(null.get(), STDIN_FILENO) < 0) {
-    die("its stdin cannot be set aside as the lifeline: " + errno_text(errno));
-  }
-  return lifeline;
+  if (!null) die("/dev/null cannot be opened: " + errno_text(errno));
+  return take_stream(STDIN_FILENO, null.get(), "stdin");
 }
 
 // What makes the child a process: its lifeline on stdin, signals, the sweep of all below it, and its exit.
 class Child {
  public:
-  Child(Payload payload, UniqueFd lifeline, ChannelAddr owner, const Config& config, ActorTable actors,
+  // How its owner is reached, and by what it learns that its owner is gone.
+  struct Way {
+    ChannelAddr owner;  // with a lifeline
+    UniqueFd lifeline;
+    std::optional<StdioEnds> stdio;  // or both in one
+  };
+
+  Child(Payload payload, Way way, const Config& config, ActorTable actors,
         const std::function<ChildHooks(Node&)>& make_hooks)
       : node_(config, std::move(actors)),
         end_(std::make_shared<ChildEnd>(
-            node_, std::move(payload), std::move(owner), make_hooks(node_),
-            ChildEnd::Ends{.in_order = [this](int code) { leave(code, Mode::kOrderly); },
-                           .at_once = [this](int code) { leave(code, Mode::kAtOnce); },
-                           .failed = [](const Error& why) { die(why.text()); }})),
+            node_, std::move(payload), std::move(way.owner), make_hooks(node_),
+            ChildEnd::Events{.in_order = [this](int code) { leave(code, Mode::kOrderly); },
+                             .at_once = [this](int code) { leave(code, Mode::kAtOnce); },
+                             .failed = [](const Error& why) { die(why.text()); },
+                             .connected = nullptr},
+            std::move(way.stdio))),
         reaper_(node_.reactor, node_.engine.registry),
-        lifeline_(io_context_of(node_.reactor), lifeline.release()),
+        lifeline_(io_context_of(node_.reactor)),
         // HUP: what the kernel sends to a stopped process, with CONT, when its owner is gone.
         signals_(io_context_of(node_.reactor), SIGTERM, SIGINT, SIGHUP),
         give_up_(node_.reactor) {
+    if (way.lifeline) lifeline_.assign(way.lifeline.release());
     const char* const mark = std::getenv(kEnvAllocation);
     if (mark != nullptr) node_.mark = mark;
   }
 
   [[noreturn]] void run() {
-    watch_lifeline();
+    if (lifeline_.is_open()) watch_lifeline();
     signals_.async_wait([this](const boost::system::error_code& failure, int number) {
       if (!failure) leave(128 + number, Mode::kAtOnce);
     });
@@ -156,16 +181,21 @@ bool is_child() {
 
 void run_child(ActorTable actors, const std::function<ChildHooks(Node&)>& make_hooks) {
   const std::string mode = std::getenv(kEnvMode) == nullptr ? "" : std::getenv(kEnvMode);
-  if (mode != kModeStdin) {
+  Child::Way way;
+  if (mode == kModeStdio) {
+    way.stdio = take_stdio();
+  } else if (mode == kModeStdin) {
+    const char* address = std::getenv(kEnvAddr);
+    auto owner = ChannelAddr::parse(address == nullptr ? "" : address);
+    if (!owner) die(std::string(kEnvAddr) + " cannot be used: " + owner.error().text());
+    way.owner = *std::move(owner);
+    way.lifeline = take_lifeline();
+  } else {
     die(std::string("this program is started by hostmesh, not by hand: ") + kEnvMode + " is '" + mode +
-        "', not '" + kModeStdin + "'");
+        "', not '" + kModeStdin + "' or '" + kModeStdio + "'");
   }
-  const char* address = std::getenv(kEnvAddr);
-  const auto owner = ChannelAddr::parse(address == nullptr ? "" : address);
-  if (!owner) die(std::string(kEnvAddr) + " cannot be used: " + owner.error().text());
-
-  UniqueFd lifeline = take_lifeline();
-  auto payload = read_payload(lifeline.get(), Deadline::after(kPayloadTimeout));
+  auto payload =
+      read_payload(way.stdio ? way.stdio->in.get() : way.lifeline.get(), Deadline::after(kPayloadTimeout));
   if (!payload) die(payload.error().text());
   // What this process starts is not to take itself for a child of our owner.
   for (const char* name : {kEnvAddr, kEnvIndex, kEnvMode, kEnvLogChannel}) ::unsetenv(name);
@@ -175,8 +205,7 @@ void run_child(ActorTable actors, const std::function<ChildHooks(Node&)>& make_h
   Config config = Config::from_process_environment();
   config.install_from_parent(payload->config);
   // Never destroyed: the process ends from within.
-  auto* child =
-      new Child(*std::move(payload), std::move(lifeline), *owner, config, std::move(actors), make_hooks);
+  auto* child = new Child(*std::move(payload), std::move(way), config, std::move(actors), make_hooks);
   child->run();
 }
 

@@ -21,12 +21,16 @@ std::string node_name() {
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
 }
 
-ChildEnd::ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Ends ends)
+ChildEnd::ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Events events,
+                   std::optional<StdioEnds> stdio)
     : node_(node),
       payload_(std::move(payload)),
       owner_(std::move(owner)),
       hooks_(std::move(hooks)),
-      ends_(std::move(ends)) {}
+      events_(std::move(events)),
+      stdio_(std::move(stdio)),
+      is_carried_(stdio_.has_value()),
+      owner_text_(stdio_ ? stdio_->description : owner_.text()) {}
 
 ChildEnd::~ChildEnd() = default;
 
@@ -41,7 +45,7 @@ void ChildEnd::begin() {
   const auto address = listen();
   if (!address) {
     return node_.reactor.post([weak = weak_from_this(), why = failed("cannot listen", address.error())] {
-      if (const auto self = weak.lock()) self->ends_.failed(why);
+      if (const auto self = weak.lock()) self->events_.failed(why);
     });
   }
   addr_ = *address;
@@ -51,22 +55,26 @@ void ChildEnd::begin() {
                         .incarnation = payload_.incarnation,
                         .process = addr_.text()};
   const Hello hello{.pid = ::getpid(), .node = node_name(), .addr = addr_};
-  dial_ = dial(node_.reactor, owner_,
-               {.claim = claim,
-                .key = payload_.key,
-                .deadline = Deadline::after(node_.config.get(attribute::kHelloTimeout)),
-                .expected_server_identity = payload_.owner_identity},
-               node_.config, [this, hello](Result<std::shared_ptr<Connection>> connection) {
-                 const auto keep = shared_from_this();
-                 const auto done = std::exchange(dial_, nullptr);
-                 if (!connection) return ends_.failed(failed("cannot reach its owner", connection.error()));
-                 on_connected(hello, *std::move(connection));
-               });
+  const DialOptions options{.claim = claim,
+                            .key = payload_.key,
+                            .deadline = Deadline::after(node_.config.get(attribute::kHelloTimeout)),
+                            .expected_server_identity = payload_.owner_identity};
+  const auto done = [this, hello](Result<std::shared_ptr<Connection>> connection) {
+    const auto keep = shared_from_this();
+    const auto dialled = std::exchange(dial_, nullptr);
+    if (!connection) return events_.failed(failed("cannot reach its owner", connection.error()));
+    on_connected(hello, *std::move(connection));
+  };
+  if (stdio_) {
+    dial_ = dial_over(node_.reactor, *std::exchange(stdio_, std::nullopt), options, node_.config, done);
+  } else {
+    dial_ = dial(node_.reactor, owner_, options, node_.config, done);
+  }
 }
 
 void ChildEnd::on_connected(const Hello& hello, std::shared_ptr<Connection> connection) {
   const auto weak = weak_from_this();
-  link_ = node_.system.router().add_link(std::move(connection), {.name = "its owner at " + owner_.text(),
+  link_ = node_.system.router().add_link(std::move(connection), {.name = "its owner at " + owner_text_,
                                                                  .on_side_message =
                                                                      [weak](ByteView bytes) {
                                                                        if (const auto self = weak.lock())
@@ -75,9 +83,10 @@ void ChildEnd::on_connected(const Hello& hello, std::shared_ptr<Connection> conn
                                                                  .on_close =
                                                                      [weak](const CloseReason&) {
                                                                        if (const auto self = weak.lock())
-                                                                         self->ends_.at_once(1);
+                                                                         self->events_.at_once(1);
                                                                      }});
   tell(hello);
+  if (events_.connected) events_.connected();
 }
 
 void ChildEnd::on_message(ByteView bytes) {
@@ -86,18 +95,19 @@ void ChildEnd::on_message(ByteView bytes) {
       if (const auto start = unpack<StartProc>(bytes)) return start_proc(*start);
       break;
     case MessageType::kHeartbeat:
+      heard_owner();
       return tell(Heartbeat{});
     case MessageType::kStopAndExit:
-      if (const auto stop = unpack<StopAndExit>(bytes)) return ends_.in_order(stop->code);
+      if (const auto stop = unpack<StopAndExit>(bytes)) return events_.in_order(stop->code);
       break;
     case MessageType::kExit:
-      if (const auto stop = unpack<Exit>(bytes)) return ends_.at_once(stop->code);
+      if (const auto stop = unpack<Exit>(bytes)) return events_.at_once(stop->code);
       break;
     default:
       break;
   }
   log::error("its owner sent a message that cannot be read; leaving");
-  ends_.at_once(1);
+  events_.at_once(1);
 }
 
 void ChildEnd::start_proc(const StartProc& start) {
@@ -112,9 +122,30 @@ void ChildEnd::start_proc(const StartProc& start) {
   proc_ = &node_.system.add_proc(start.proc_id);
   const auto agent = hooks_.on_start(node_, *proc_, start);
   if (!agent) {
-    return ends_.failed(failed("its proc " + start.proc_id.text() + " cannot be started", agent.error()));
+    return events_.failed(failed("its proc " + start.proc_id.text() + " cannot be started", agent.error()));
   }
   tell(StartedProc{.proc_id = start.proc_id, .agent = *agent, .addr = addr_});
+}
+
+// Between a cable that was cut and the end of a TCP connection can lie hours. An owner that sends heartbeats
+// at all sends them for ever.
+void ChildEnd::heard_owner() {
+  silent_ = false;
+  if (silence_ || !is_carried_ || node_.config.get(attribute::kOwnerTimeout) <= Duration::zero()) return;
+  silence_ = std::make_unique<Timer>(node_.reactor);
+  watch_owner();
+}
+
+// In two halves: whoever was stopped himself finds the first one over, and has the second one to catch up.
+void ChildEnd::watch_owner() {
+  const Duration limit = node_.config.get(attribute::kOwnerTimeout);
+  silence_->after(limit / 2, [this, limit] {
+    if (std::exchange(silent_, true)) {
+      log::error("its owner has been silent for " + to_string(limit) + "; leaving");
+      return events_.at_once(1);
+    }
+    watch_owner();
+  });
 }
 
 // Other members of the allocation are dialled when first written to.

@@ -6,26 +6,31 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "hostmesh/bootstrap/child.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
 #include "hostmesh/bootstrap/node.hpp"
-#include "hostmesh/channel/dial.hpp"
+#include "hostmesh/channel/stdio.hpp"
 
 namespace hostmesh::bootstrap {
 
 class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
  public:
-  // What the protocol says about the end of the child; may come more than once, and not from inside begin().
-  struct Ends {
+  // What becomes of the child as the protocol has it. Each end may come more than once, and not from inside
+  // begin().
+  struct Events {
     std::function<void(int code)> in_order;  // stop what runs here first
     std::function<void(int code)> at_once;
     std::function<void(const Error&)> failed;  // it cannot become a proc
+    std::function<void()> connected;           // not an end: it has reached its owner. May be empty
   };
 
-  // `node` and what `hooks` refer to outlive it.
-  ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Ends ends);
+  // Over `stdio`, when it is there, or else at `owner`. `node` and what `hooks` refer to outlive it.
+  ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks hooks, Events events,
+           std::optional<StdioEnds> stdio = std::nullopt);
   ~ChildEnd();
   ChildEnd(const ChildEnd&) = delete;
   ChildEnd& operator=(const ChildEnd&) = delete;
@@ -45,18 +50,26 @@ class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
   void on_connected(const Hello& hello, std::shared_ptr<Connection> connection);
   void on_message(ByteView bytes);
   void start_proc(const StartProc& start);
+  void heard_owner();
+  void watch_owner();
   void dial_peers_with(const Secret& secret);
 
   Node& node_;
   const Payload payload_;
   const ChannelAddr owner_;
   const ChildHooks hooks_;
-  const Ends ends_;
-  ChannelAddr addr_;  // where it listens
+  const Events events_;
+  std::optional<StdioEnds> stdio_;  // until it is dialled over
+  const bool is_carried_;
+  const std::string owner_text_;  // for messages
+  ChannelAddr addr_;              // where it listens
   std::unique_ptr<Dial> dial_;
   std::vector<std::unique_ptr<Dial>> peer_dials_;
   std::shared_ptr<Link> link_;
   Proc* proc_ = nullptr;
+  // Only where the connection is carried by others, whose end may never be told here.
+  std::unique_ptr<Timer> silence_;
+  bool silent_ = false;  // through all of the last half of its time
 };
 
 }  // namespace hostmesh::bootstrap

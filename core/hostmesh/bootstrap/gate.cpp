@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/channel/stdio.hpp"
 
 namespace hostmesh::bootstrap {
 
@@ -75,6 +76,47 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
   Guests* guests_of(const std::string& allocation) {
     Party* party = party_of(allocation);
     return party == nullptr ? nullptr : party->guests;
+  }
+
+  // Over a stream that is there already; refused like at a listener.
+  void serve(UniqueFd socket, const std::string& allocation, Rank rank) {
+    const std::uint64_t number = next_arrival++;
+    const auto weak = weak_from_this();
+    arrivals[number] = accept_over(
+        reactor,
+        {.in = std::move(socket),
+         .out = {},
+         .description = "the stdin and stdout of rank " + std::to_string(rank)},
+        {.identity = kOwnerIdentity,
+         .key_of = [weak, allocation, rank](const PeerClaim& claim) -> Result<Secret> {
+           const auto self = weak.lock();
+           if (!self) return Error(Cause::kAuthentication, "nobody is let in any more");
+           if (claim.role != Role::kChild || claim.allocation != allocation || claim.rank != rank) {
+             return Error(Cause::kAuthentication, to_string(claim) + " is not who was started there");
+           }
+           return self->key_of(claim);
+         },
+         .on_refused = nullptr},
+        config, [weak, number, allocation, rank](Result<std::shared_ptr<Connection>> connection) {
+          const auto self = weak.lock();
+          if (!self) return;
+          const auto arrival = self->arrivals.extract(number);
+          if (connection) return self->on_connection(*std::move(connection));
+          self->turn_away(allocation, rank, connection.error());
+        });
+  }
+
+  // What was started there is of no use without its connection.
+  void turn_away(const std::string& allocation, Rank rank, const Error& why) {
+    ++refused;
+    last_refusal = why.text();
+    log::warning("a peer was turned away " + log::field("rank", std::to_string(rank)) + " " +
+                 log::field("why", why.text()));
+    Guests* guests = guests_of(allocation);
+    const auto awaited = guests == nullptr ? std::nullopt : guests->children().incarnation(rank);
+    // One that is gone ends by itself, and says why.
+    if (!awaited || why.cause() == Cause::kPeerGone) return;
+    guests->children().violated(rank, *awaited, why.text());
   }
 
   Result<Secret> key_of(const PeerClaim& claim) {
@@ -202,6 +244,10 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
   };
   std::map<std::uint64_t, Peer> peers;
   std::uint64_t next_peer = 0;
+  std::map<std::uint64_t, std::unique_ptr<Dial>> arrivals;  // in their handshake, over streams of their own
+  std::uint64_t next_arrival = 0;
+  std::uint64_t refused = 0;  // of those
+  std::string last_refusal;
 };
 
 Gate::Gate(Reactor& reactor, const Config& config, ActorSystem& system)
@@ -213,6 +259,7 @@ Gate::~Gate() {
     if (const auto link = std::exchange(visitor->link, nullptr))
       link->close("its owner is going away", Duration::zero());
   }
+  impl_->arrivals.clear();
   impl_->peers.clear();
   impl_->listeners.clear();
 }
@@ -254,6 +301,10 @@ void Gate::admit(const std::string& allocation, const Secret& secret, Guests& gu
   party.guests = &guests;
 }
 
+void Gate::serve(UniqueFd socket, const std::string& allocation, Rank rank) {
+  impl_->serve(std::move(socket), allocation, rank);
+}
+
 void Gate::dismiss(const std::string& allocation) {
   impl_->parties.erase(allocation);
   for (const auto& visitor : impl_->visitors) {
@@ -270,7 +321,7 @@ void Gate::admit_peers(const std::string& allocation, const Secret& peer_secret)
 }
 
 std::uint64_t Gate::refused() const {
-  std::uint64_t total = 0;
+  std::uint64_t total = impl_->refused;
   for (const auto& [transport, listener] : impl_->listeners) total += listener ? listener->refused() : 0;
   return total;
 }
@@ -279,7 +330,7 @@ std::string Gate::last_refusal() const {
   for (const auto& [transport, listener] : impl_->listeners) {
     if (listener && !listener->last_refusal().empty()) return listener->last_refusal();
   }
-  return "";
+  return impl_->last_refusal;
 }
 
 }  // namespace hostmesh::bootstrap

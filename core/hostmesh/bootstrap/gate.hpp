@@ -41,6 +41,8 @@ class Gate {
 
   // From here on children of `allocation` may come in, each with the key that `secret` gives it.
   void admit(const std::string& allocation, const Secret& secret, Guests& guests);
+  // The child `rank` of `allocation` may come in over this socket, and nobody else.
+  void serve(UniqueFd socket, const std::string& allocation, Rank rank);
   // Nobody comes in under this name any more. Connections that stand are closed.
   void dismiss(const std::string& allocation);
   // Other members of `allocation` (its hosts, its client) may come in with keys from `peer_secret`.

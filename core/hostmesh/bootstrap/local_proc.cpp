@@ -13,6 +13,7 @@ namespace {
 // How long the last words may take, and then actors that are at work.
 constexpr Duration kFlushTimeout = std::chrono::seconds(1);
 constexpr Duration kIdleTimeout = std::chrono::seconds(1);
+constexpr std::size_t kMostDials = 64;  // at once, over all procs of an engine
 
 std::string_view value_of(const std::vector<std::string>& environment, std::string_view name) {
   for (const std::string& entry : environment) {
@@ -42,9 +43,10 @@ Result<std::shared_ptr<LocalProc>> LocalProc::make(Node& home, ByteView bytes,
   LocalProc* const self = proc.get();
   proc->end_ = std::make_shared<ChildEnd>(
       proc->node_, *std::move(payload), *owner, hooks_of_proc(proc->node_),
-      ChildEnd::Ends{.in_order = [self](int code) { self->end_in_order(ExitStatus::exited(code)); },
-                     .at_once = [self](int code) { self->end_at_once(ExitStatus::exited(code)); },
-                     .failed = [self](const Error& error) { self->fail(error); }});
+      ChildEnd::Events{.in_order = [self](int code) { self->end_in_order(ExitStatus::exited(code)); },
+                       .at_once = [self](int code) { self->end_at_once(ExitStatus::exited(code)); },
+                       .failed = [self](const Error& error) { self->fail(error); },
+                       .connected = [self] { self->stop_dialling(); }});
   home.engine.local_procs.insert(proc);
   return proc;
 }
@@ -55,7 +57,22 @@ LocalProc::LocalProc(Node& home, const Config& config, Events events)
 LocalProc::~LocalProc() = default;
 
 void LocalProc::begin() {
-  if (end_ && phase_ == Phase::kRunning) end_->begin();
+  if (phase_ != Phase::kRunning) return;
+  if (node_.engine.local_dials >= kMostDials) return node_.engine.waiting_to_dial.push_back(weak_from_this());
+  ++node_.engine.local_dials;
+  is_dialling_ = true;
+  end_->begin();
+}
+
+void LocalProc::stop_dialling() {
+  if (!std::exchange(is_dialling_, false)) return;
+  Engine& engine = node_.engine;
+  --engine.local_dials;
+  while (engine.local_dials < kMostDials && !engine.waiting_to_dial.empty()) {
+    const auto next = engine.waiting_to_dial.front().lock();
+    engine.waiting_to_dial.pop_front();
+    if (next) next->begin();
+  }
 }
 
 void LocalProc::signal(int number) {
@@ -120,6 +137,7 @@ void LocalProc::close() {
   node_.system.close();
   // What it started dies with its hooks.
   end_.reset();
+  stop_dialling();
   give_up_->after(kIdleTimeout, [this] {
     log::warning("an actor is stuck; its proc is left behind " + log::field("mark", node_.mark));
     report();
@@ -157,17 +175,19 @@ void LocalProc::report() {
   if (idle_) forget();
 }
 
-// Later: this may be one of its own calls.
+// Later: this may be one of its own calls. Not kept by what is posted, which the end of the reactor would
+// destroy when it is too late.
 void LocalProc::forget() {
-  auto& all = node_.engine.local_procs;
-  const auto found = all.find(shared_from_this());
-  if (found == all.end()) return;
-  node_.reactor.post([last = *found] {});
-  all.erase(found);
+  Engine& engine = node_.engine;
+  if (engine.local_procs.erase(shared_from_this()) == 0) return;
+  engine.departed.push_back(shared_from_this());
+  if (engine.departed.size() > 1) return;
+  engine.reactor.post([&engine] { const auto gone = std::exchange(engine.departed, {}); });
 }
 
 void LocalProc::drop_all(Engine& engine) {
   std::size_t stuck = 0;
+  engine.departed.clear();
   while (!engine.local_procs.empty()) {
     auto all = std::exchange(engine.local_procs, {});
     for (const auto& proc : all) {

@@ -56,6 +56,7 @@ class LocalProc : public std::enable_shared_from_this<LocalProc> {
  private:
   enum class Phase : std::uint8_t { kRunning, kStopping, kLeaving, kReported };
 
+  void stop_dialling();
   void end_in_order(const ExitStatus& status);
   void end_at_once(const ExitStatus& status);
   void fail(const Error& error);
@@ -69,6 +70,7 @@ class LocalProc : public std::enable_shared_from_this<LocalProc> {
   Events events_;
   std::shared_ptr<ChildEnd> end_;
   Phase phase_ = Phase::kRunning;
+  bool is_dialling_ = false;
   bool closed_ = false;
   bool idle_ = false;
   ExitStatus status_;

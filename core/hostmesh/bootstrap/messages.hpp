@@ -121,8 +121,10 @@ inline constexpr const char* kEnvLogChannel = "HOSTMESH_BOOTSTRAP_LOG_CHANNEL";
 inline constexpr const char* kEnvProcessName = "HOSTMESH_PROCESS_NAME";
 // What every owner calls itself to those who dial it.
 inline constexpr const char* kOwnerIdentity = "hostmesh-owner";
-// The one value of kEnvMode: the payload comes over stdin, which is then the lifeline.
+// The values of kEnvMode. The payload comes over stdin, which is then the lifeline; the owner is at kEnvAddr.
 inline constexpr const char* kModeStdin = "stdin";
+// The payload comes over stdin; stdin and stdout are then the connection to the owner, and the lifeline.
+inline constexpr const char* kModeStdio = "stdio";
 
 // `base` without our bootstrap names, and with `added` replacing those of the same name.
 std::vector<std::string> child_environment(const std::vector<std::string>& base,

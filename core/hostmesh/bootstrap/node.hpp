@@ -7,11 +7,13 @@
 // is global to the process.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "hostmesh/actor/system.hpp"
 #include "hostmesh/base/config.hpp"
@@ -33,6 +35,12 @@ struct Engine {
   std::optional<std::uint64_t> usual_nofile;  // what children get back when we raised our own limit
   // The procs that live inside this process, each until nothing of it runs any more. Reactor thread only.
   std::set<std::shared_ptr<LocalProc>> local_procs;
+  // Those that have gone, until none of their calls is under way any more.
+  std::vector<std::shared_ptr<LocalProc>> departed;
+  // Those that are on their way to their owners, and those that wait for their turn: thousands of
+  // handshakes side by side on one thread would all be late.
+  std::size_t local_dials = 0;
+  std::deque<std::weak_ptr<LocalProc>> waiting_to_dial;
 };
 
 struct Node {

@@ -1,2 +1,2 @@
-hostmesh_room(bootstrap SOURCES allocator.cpp child.cpp child_end.cpp gate.cpp in_process_launcher.cpp
+hostmesh_room(bootstrap SOURCES allocator.cpp child.cpp child_end.cpp exec_request.cpp gate.cpp in_process_launcher.cpp
   local_proc.cpp messages.cpp node.cpp orphans.cpp runtime.cpp)

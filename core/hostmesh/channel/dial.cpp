@@ -142,7 +142,10 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
   void shake_hands(std::unique_ptr<detail::Stream> stream) {
     handshake_ = detail::Handshake::dialling(
         std::move(stream), options_, ask_, limits_,
-        [this](Result<detail::Established> result) { on_handshake(std::move(result)); });
+        // One that was cancelled is dropped a turn later, and bytes may still reach it in between.
+        [weak = weak_from_this()](Result<detail::Established> result) {
+          if (const auto self = weak.lock(); self && self->done_) self->on_handshake(std::move(result));
+        });
   }
 
   void on_handshake(Result<detail::Established> result) {

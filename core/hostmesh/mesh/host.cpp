@@ -200,6 +200,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
                                                       .listen_on = std::nullopt,
                                                       .config = request.config});
       launch.stdin_use = LaunchRequest::Stdin::kLifeline;
+      launch.protocol = LaunchRequest::Protocol::kBootstrap;
       const auto address = node.gate.address(node.own_transport());
       added.insert(added.end(),
                    {{bootstrap::kEnvAddr, address ? address->text() : ""},

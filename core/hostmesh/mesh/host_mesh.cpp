@@ -1,6 +1,7 @@
 #include "hostmesh/mesh/host_mesh.hpp"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
@@ -243,8 +244,12 @@ struct HostMesh::Impl : std::enable_shared_from_this<HostMesh::Impl> {
 
   // The children know only that nobody answers them; why not, such as a lack of descriptors, is known here.
   Error with_refusals(const Error& problem) {
-    std::string why;
-    runtime.run_on_reactor([&] { why = runtime.node().gate.last_refusal(); });
+    // The reactor may be what is in the way: then the error has to do without.
+    const auto answer = std::make_shared<std::promise<std::string>>();
+    auto refusal = answer->get_future();
+    runtime.reactor().post([answer, &node = runtime.node()] { answer->set_value(node.gate.last_refusal()); });
+    if (refusal.wait_for(kFailureSettle) != std::future_status::ready) return problem;
+    const std::string why = refusal.get();
     if (why.empty()) return problem;
     ErrorInfo info = problem.info();
     info.message += "; the last connection that was turned away here: " + why;

@@ -19,26 +19,26 @@ namespace hostmesh {
 struct AllocateOptions {
   Duration within = std::chrono::seconds(60);  // for every host to be ready
   // Each event of the allocation, for as long as the mesh lives. On the reactor.
-  std::function<void(const ProcState&)> on_state;
+  std::function<void(const ProcState&)> on_state{};
   // How many of so many hosts are ready, whenever that changes. On the reactor.
-  std::function<void(std::uint64_t ready, std::uint64_t total)> on_progress;
-  std::shared_ptr<Cancel> cancel;  // ends the wait with kCancelled
+  std::function<void(std::uint64_t ready, std::uint64_t total)> on_progress{};
+  std::shared_ptr<Cancel> cancel{};  // ends the wait with kCancelled
 };
 
 struct ProcOptions {
   // Set: the procs are this plain command; otherwise `bootstrap`, which must call bootstrap_if_child().
-  std::optional<BootstrapCommand> command;
+  std::optional<BootstrapCommand> command{};
   BootstrapCommand bootstrap = BootstrapCommand::stock();
   // For all procs to be running: altogether, and without any news at all. Unset: MESH_PROC_SPAWN_MAX_IDLE for
   // both.
-  std::optional<Duration> within;
-  std::optional<Duration> max_idle;
+  std::optional<Duration> within{};
+  std::optional<Duration> max_idle{};
   // What commands write, and their ends; see ProcOutput. On the reactor, and it must not wait: hand it on,
   // and say ProcMesh::output_taken() when it is taken.
-  std::function<void(ProcOutput)> on_output;
+  std::function<void(ProcOutput)> on_output{};
   // Each change of a proc. On the reactor.
-  std::function<void(const ProcChange&)> on_change;
-  std::shared_ptr<Cancel> cancel;  // ends the wait with kCancelled
+  std::function<void(const ProcChange&)> on_change{};
+  std::shared_ptr<Cancel> cancel{};  // ends the wait with kCancelled
 };
 
 // Movable. Calls that wait throw Error and may be made on any thread but the reactor's, one at a time.

@@ -27,8 +27,9 @@ extern "C" {
 /* The newest version that this header describes. */
 #define HOSTMESH_ABI_VERSION 2u
 /* 1: the first.
- * 2: hostmesh_host_table has run_local_proc. A plugin that can do without it returns a table of version 1 to
- * a host that speaks no more; the tables of plugins are the same in both. */
+ * 2: hostmesh_host_table has run_local_proc; hostmesh_launch says what a launch speaks; hostmesh_command may
+ * have a marker and carry a connection; hostmesh_plugin_table has local_started and local_ended. A plugin
+ * that can do without these returns a table of version 1 to a host that speaks no more. */
 
 #define HOSTMESH_ERROR_TEXT_SIZE 1000u
 
@@ -140,6 +141,11 @@ typedef struct hostmesh_config {
 } hostmesh_config;
 
 enum {
+  HOSTMESH_PROTOCOL_NONE = 0,     /* a program like any other */
+  HOSTMESH_PROTOCOL_BOOTSTRAP = 1 /* it connects to its owner, and can do so over its stdin and stdout */
+};
+
+enum {
   HOSTMESH_STDIN_LIFELINE = 0,        /* stays open after the payload; its end tells the child to exit */
   HOSTMESH_STDIN_PAYLOAD_THEN_EOF = 1 /* closed after the payload */
 };
@@ -155,6 +161,9 @@ typedef struct hostmesh_launch {
   hostmesh_text_list environment;  /* "NAME=value", complete */
   hostmesh_text working_directory; /* empty: the launcher's own */
   hostmesh_bytes stdin_payload;    /* may hold secrets: to be written to the child's stdin and nowhere else */
+  /* Version 2. */
+  uint32_t protocol;
+  uint32_t reserved_2;
 } hostmesh_launch;
 
 /* ---- what a plugin reports and asks for
@@ -178,6 +187,14 @@ enum {
   HOSTMESH_START_FORK_SERVER = 1
 };
 
+enum {
+  HOSTMESH_STDOUT_OUTPUT = 0,
+  /* With HOSTMESH_PROTOCOL_BOOTSTRAP only. Behind the marker, stdin and stdout are the child's connection to
+   * its owner, which the host takes over from there. The child is told so by its environment, with
+   * HOSTMESH_BOOTSTRAP_MODE=stdio. The end of the connection is the end of the lifeline. */
+  HOSTMESH_STDOUT_CHANNEL = 1
+};
+
 /* A command that the host runs as a child of this process: own process group, stdin, stdout and stderr
  * through pipes, killed with this process. */
 typedef struct hostmesh_command {
@@ -192,7 +209,31 @@ typedef struct hostmesh_command {
   hostmesh_text node;
   uint32_t start;
   uint32_t reserved;
+  /* Version 2. */
+  /* What the command writes to stdout when the launch itself begins; empty: it begins with the command. The
+   * launch is reported as launched when the marker has come. What came on stdout before it is not the
+   * launch's output: a login shell greets. More than 64 KiB of that, or an end of the command before the
+   * marker, and the launch has failed. */
+  hostmesh_text marker;
+  uint32_t stdout_use;
+  uint32_t reserved_2;
 } hostmesh_command;
+
+/* The end of a command that spawn_local() runs for a launch. */
+typedef struct hostmesh_local_end {
+  uint32_t size;
+  uint32_t has_started; /* 0 or 1: whether the launch has been reported as launched */
+  hostmesh_exit exit;
+  hostmesh_text last_lines; /* what it wrote last: stderr, and stdout before the marker; separated by \n */
+} hostmesh_local_end;
+
+enum {
+  HOSTMESH_LOCAL_END_REPORT = 0, /* the host reports what it saw */
+  HOSTMESH_LOCAL_END_FAIL = 1,   /* the launch has failed, or is lost, with *error */
+  /* Only when it has not started: the host reports nothing, and the launch is the plugin's again, which calls
+   * spawn_local() or failed() for it, now or later. */
+  HOSTMESH_LOCAL_END_TAKE_BACK = 2
+};
 
 /* Reports. For each launch: launched() once, output() any number of times, then exactly one of exited() and
  * failed(); failed() alone when it never started. All output comes before the end. Nothing after destroy()
@@ -246,6 +287,12 @@ typedef struct hostmesh_plugin_table {
   /* Kills what still runs, ends its threads and frees the instance. Must not block. What was made with
    * spawn_local or run_local_proc is killed by the host. */
   void (*destroy)(hostmesh_instance* instance);
+  /* Version 2; both may be NULL, which is as if nothing was done and HOSTMESH_LOCAL_END_REPORT returned. */
+  /* The launch `id`, whose command has a marker, is about to be reported as launched. */
+  void (*local_started)(hostmesh_instance* instance, uint64_t id);
+  /* The command of launch `id` has ended: what that means. */
+  uint32_t (*local_ended)(hostmesh_instance* instance, uint64_t id, const hostmesh_local_end* end,
+                          hostmesh_error* error);
 } hostmesh_plugin_table;
 
 /* The one symbol that a plugin exports. The host speaks every version from min_abi to max_abi; the plugin

@@ -205,8 +205,12 @@ std::uint32_t spawn_local(hostmesh_host* host, std::uint64_t id, const hostmesh_
     set_error(error, HOSTMESH_CAUSE_INVALID_ARGUMENT, text);
     return HOSTMESH_CAUSE_INVALID_ARGUMENT;
   };
-  if (command == nullptr || command->size < sizeof(hostmesh_command))
-    return invalid("the command is no command");
+  // What version 1 has of it, and all of it.
+  constexpr std::size_t kFirst = offsetof(hostmesh_command, reserved) + sizeof(hostmesh_command::reserved);
+  if (command == nullptr || command->size < kFirst) return invalid("the command is no command");
+  const bool has_marker = command->size >= sizeof(hostmesh_command);
+  if (has_marker && command->stdout_use > HOSTMESH_STDOUT_CHANNEL)
+    return invalid("the use of stdout is unknown");
   if (command->argv.count == 0) return invalid("the command is empty");
   if (command->stdin_use > HOSTMESH_STDIN_PAYLOAD_THEN_EOF) return invalid("the use of stdin is unknown");
   if (command->start > HOSTMESH_START_FORK_SERVER) return invalid("the way to start is unknown");
@@ -219,6 +223,11 @@ std::uint32_t spawn_local(hostmesh_host* host, std::uint64_t id, const hostmesh_
   request.stdin_payload = to_bytes(command->stdin_payload);
   request.stdin_use = command->stdin_use == HOSTMESH_STDIN_LIFELINE ? LaunchRequest::Stdin::kLifeline
                                                                     : LaunchRequest::Stdin::kPayloadThenEof;
+  if (has_marker) {
+    request.marker = to_text(command->marker);
+    request.stdout_use = command->stdout_use == HOSTMESH_STDOUT_CHANNEL ? LaunchRequest::Stdout::kChannel
+                                                                        : LaunchRequest::Stdout::kOutput;
+  }
   HostContext::from(host).push(SpawnLocal{id, std::move(request), to_text(command->node)});
   return HOSTMESH_CAUSE_NONE;
 }

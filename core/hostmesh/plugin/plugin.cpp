@@ -21,8 +21,9 @@ namespace {
 constexpr std::uint32_t kMinAbi = 1;
 constexpr std::uint32_t kMaxAbi = HOSTMESH_ABI_VERSION;
 
-// The sizes of version 1, and of version 2 as well: what is shorter lacks what we read.
-constexpr std::size_t kTableSize = sizeof(hostmesh_plugin_table);
+// The sizes of version 1: what is shorter lacks what we read.
+constexpr std::size_t kTableSize =
+    offsetof(hostmesh_plugin_table, destroy) + sizeof(hostmesh_plugin_table::destroy);
 constexpr std::size_t kDescriptionSize = sizeof(hostmesh_description);
 constexpr std::size_t kOptionSize = sizeof(hostmesh_option);
 
@@ -160,9 +161,10 @@ const PluginDescription& Plugin::description() const {
   return impl_->description;
 }
 
-Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file) {
+Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file, const ProbeOptions& probe) {
   const auto checked = check_plugin_file(file);
   if (!checked) return checked.error();
+  if (auto survived = probe_plugin(*checked, probe); !survived) return survived.error();
 
   auto impl = std::make_unique<Impl>();
   boost::dll::fs::error_code failure;

@@ -1,5 +1,6 @@
 #include "hostmesh/plugin/plugin_launcher.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <deque>
@@ -14,6 +15,8 @@
 
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/plugin/detail/host_context.hpp"
+#include "hostmesh/process/child_registry.hpp"
+#include "hostmesh/process/lines.hpp"
 
 namespace hostmesh {
 
@@ -40,7 +43,19 @@ struct TextListView {
   std::vector<hostmesh_text> texts;
 };
 
+// Whether a plugin's table, which may be older than ours, has that function.
+template <class Slot>
+bool has_slot(const hostmesh_plugin_table& table, Slot hostmesh_plugin_table::*slot) {
+  const auto* const begin = reinterpret_cast<const unsigned char*>(&table);
+  const auto* const at = reinterpret_cast<const unsigned char*>(&(table.*slot));
+  return static_cast<std::size_t>(at - begin) + sizeof(Slot) <= table.size && table.*slot != nullptr;
+}
+
 }  // namespace
+
+// Of a command with a marker.
+constexpr std::size_t kLastLines = 20;
+constexpr std::size_t kMostEarlyStderr = 1 << 20;  // bytes; what exceeds them is only in the last lines
 
 struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::State> {
   enum class Phase : std::uint8_t { kLaunching, kLaunched };
@@ -51,9 +66,15 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
     bool paused = false;              // by the consumer
     bool paused_by_plugin = false;    // what the host runs only
     bool ended = false;               // the end is among `held`
+    bool unsettled = false;           // the registry waits to be told whose child it is
+    pid_t child = 0;                  // the plugin\'s own, on this machine
     std::deque<HostCall> held;        // what came while paused
     // What a proc inside this process is started with; kept until it is clear that it will not be one.
     std::optional<LaunchRequest> request;
+    // Of a command with a marker.
+    bool has_marker = false;
+    Bytes early_stderr;  // before it is launched; what comes later is output
+    LineTail last_lines{kLastLines};
   };
 
   State(std::shared_ptr<Plugin> of, const hostmesh_plugin_table& calls, Reactor& on, Events to)
@@ -71,6 +92,11 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   void drop(const char* report, LaunchId id, const char* why) const;
 
   void deliver();
+  // A child of the plugin's own is no orphan, neither while it is launched nor while it runs.
+  void launch_begins(Launch& launch) const;
+  void launch_is_over(Launch& launch, pid_t child) const;
+  void forget_child(Launch& launch) const;
+
   void on(LaunchedReport& report);
   void on(OutputReport& report);
   void on(ExitedReport& report);
@@ -110,6 +136,12 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   void tell(HostCall& event);
 
   Events host_events();
+  void local_started(LaunchId id);
+  void local_output(LaunchId id, OutputStream stream, ByteView bytes);
+  void local_ended(LaunchId id, const ExitStatus& status);
+  // What the plugin makes of it; kReport where it has nothing to say.
+  enum class Verdict : std::uint8_t { kReport, kFail, kTakeBack };
+  Verdict ask_plugin(LaunchId id, const Launch& launch, const ExitStatus& status, hostmesh_error& error);
 
   std::shared_ptr<Plugin> plugin;
   const hostmesh_plugin_table& table;
@@ -117,6 +149,7 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   Events events;
   std::shared_ptr<HostContext> context;
   hostmesh_instance* instance = nullptr;
+  std::shared_ptr<ChildRegistry> registry;
   std::unique_ptr<LocalLauncher> local;
   MakeChildLauncher make_local_procs;
   std::unique_ptr<ChildLauncher> local_procs;  // made by the first launch that is one
@@ -175,12 +208,31 @@ PluginLauncher::State::Launch* PluginLauncher::State::reported(const char* repor
   return launch;
 }
 
+void PluginLauncher::State::launch_begins(Launch& launch) const {
+  if (!registry || !plugin->description().can(Capability::kSameMachine)) return;
+  registry->begin_launch();
+  launch.unsettled = true;
+}
+
+void PluginLauncher::State::launch_is_over(Launch& launch, pid_t child) const {
+  if (!std::exchange(launch.unsettled, false)) return;
+  if (child > 0) registry->add_foreign(child);
+  launch.child = child;
+  registry->end_launch(0);
+}
+
+void PluginLauncher::State::forget_child(Launch& launch) const {
+  launch_is_over(launch, 0);
+  if (const pid_t child = std::exchange(launch.child, 0); child > 0) registry->remove_foreign(child);
+}
+
 void PluginLauncher::State::on(LaunchedReport& report) {
   Launch* launch = reported("launched", report.id);
   if (launch == nullptr) return;
   if (launch->phase == Phase::kLaunched) return drop("launched", report.id, "it was already launched");
   launch->phase = Phase::kLaunched;
   launch->request.reset();
+  launch_is_over(*launch, static_cast<pid_t>(report.pid));
   emit(*launch, std::move(report));
 }
 
@@ -220,6 +272,9 @@ void PluginLauncher::State::on(SpawnLocal& call) {
   launch->request.reset();
   launch->runner = local.get();
   launch->node = std::move(call.node);
+  launch->has_marker = !call.command.marker.empty();
+  launch->last_lines = LineTail(kLastLines);
+  launch->early_stderr.clear();
   local->launch(call.id, std::move(call.command));
   pause_local(call.id, *launch);
 }
@@ -240,7 +295,10 @@ void PluginLauncher::State::on(RunLocalProc& call) {
 PluginLauncher::State::Launch* PluginLauncher::State::to_be_run(const char* call, LaunchId id) {
   Launch* launch = reported(call, id);
   if (launch == nullptr) return nullptr;
-  if (launch->phase == Phase::kLaunching) return launch;
+  if (launch->phase == Phase::kLaunching) {
+    launch_is_over(*launch, 0);
+    return launch;
+  }
   drop(call, id, "it was already launched");
   return nullptr;
 }
@@ -260,6 +318,7 @@ void PluginLauncher::State::emit(Launch& launch, HostCall event) {
 }
 
 void PluginLauncher::State::emit_end(Launch& launch, HostCall event) {
+  forget_child(launch);
   launch.ended = true;
   emit(launch, std::move(event));
 }
@@ -295,25 +354,25 @@ ChildLauncher::Events PluginLauncher::State::host_events() {
           [this](LaunchId id, std::int64_t pid, const std::string& node) {
             Launch* launch = find(id);
             if (launch == nullptr) return;
+            const auto self = shared_from_this();
+            if (launch->has_marker) local_started(id);
             launch->phase = Phase::kLaunched;
-            if (!events.on_launched) return;
-            const auto self = shared_from_this();
             const std::string remote = launch->node;
-            events.on_launched(id, remote.empty() ? pid : 0, remote.empty() ? node : remote);
+            const Bytes early = std::exchange(launch->early_stderr, {});
+            if (events.on_launched)
+              events.on_launched(id, remote.empty() ? pid : 0, remote.empty() ? node : remote);
+            if (!closed && !early.empty() && events.on_output)
+              events.on_output(id, OutputStream::kStderr, early);
           },
-      .on_output =
-          [this](LaunchId id, OutputStream stream, ByteView bytes) {
-            if (find(id) == nullptr || !events.on_output) return;
+      .on_channel =
+          [this](LaunchId id, UniqueFd socket) {
+            if (find(id) == nullptr || !events.on_channel) return;
             const auto self = shared_from_this();
-            events.on_output(id, stream, bytes);
+            events.on_channel(id, std::move(socket));
           },
-      .on_exited =
-          [this](LaunchId id, const ExitStatus& status) {
-            if (find(id) == nullptr) return;
-            const auto self = shared_from_this();
-            launches.erase(id);
-            if (events.on_exited) events.on_exited(id, status);
-          },
+      .on_output = [this](LaunchId id, OutputStream stream,
+                          ByteView bytes) { local_output(id, stream, bytes); },
+      .on_exited = [this](LaunchId id, const ExitStatus& status) { local_ended(id, status); },
       .on_failed =
           [this](LaunchId id, const Error& error) {
             if (find(id) == nullptr) return;
@@ -324,10 +383,81 @@ ChildLauncher::Events PluginLauncher::State::host_events() {
   };
 }
 
+void PluginLauncher::State::local_started(LaunchId id) {
+  if (!has_slot(table, &hostmesh_plugin_table::local_started)) return;
+  guarded("local_started", id, [&] { table.local_started(instance, id); });
+}
+
+void PluginLauncher::State::local_output(LaunchId id, OutputStream stream, ByteView bytes) {
+  Launch* const launch = find(id);
+  if (launch == nullptr) return;
+  const bool is_early = launch->has_marker && launch->phase == Phase::kLaunching;
+  if (launch->has_marker && (is_early || stream == OutputStream::kStderr)) launch->last_lines.feed(bytes);
+  if (is_early) {
+    const std::size_t room = kMostEarlyStderr - launch->early_stderr.size();
+    const ByteView kept = bytes.first(std::min(room, bytes.size()));
+    if (stream == OutputStream::kStderr)
+      launch->early_stderr.insert(launch->early_stderr.end(), kept.begin(), kept.end());
+    return;
+  }
+  if (!events.on_output) return;
+  const auto self = shared_from_this();
+  events.on_output(id, stream, bytes);
+}
+
+// Without the plugin's word, the end of a command is the end of its launch; before the marker there was none.
+void PluginLauncher::State::local_ended(LaunchId id, const ExitStatus& status) {
+  Launch* const launch = find(id);
+  if (launch == nullptr) return;
+  const auto self = shared_from_this();
+  hostmesh_error error = detail::empty_error();
+  const Verdict verdict = ask_plugin(id, *launch, status, error);
+  const bool has_started = launch->phase == Phase::kLaunched;
+  if (verdict == Verdict::kTakeBack && !has_started) {
+    launch->runner = nullptr;
+    if (observer() != nullptr) observer()->on_taken_back(id);
+    return;
+  }
+  const std::vector<std::string> lines = launch->last_lines.lines();
+  launches.erase(id);
+  if (verdict == Verdict::kFail) {
+    if (events.on_failed) events.on_failed(id, detail::to_error(name(), error));
+  } else if (has_started) {
+    if (events.on_exited) events.on_exited(id, status);
+  } else if (events.on_failed) {
+    events.on_failed(id, Error(ErrorInfo{.cause = Cause::kSpawnFailed,
+                                         .message = "its command ended before the launch had begun",
+                                         .exit_status = status.text(),
+                                         .last_lines = lines}));
+  }
+}
+
+PluginLauncher::State::Verdict PluginLauncher::State::ask_plugin(LaunchId id, const Launch& launch,
+                                                                 const ExitStatus& status,
+                                                                 hostmesh_error& error) {
+  if (launch.runner != local.get() || !has_slot(table, &hostmesh_plugin_table::local_ended))
+    return Verdict::kReport;
+  std::string text;
+  for (const std::string& line : launch.last_lines.lines()) text += (text.empty() ? "" : "\n") + line;
+  hostmesh_local_end end{};
+  end.size = sizeof(end);
+  end.has_started = launch.phase == Phase::kLaunched ? 1 : 0;
+  end.exit.size = sizeof(end.exit);
+  end.exit.kind = status.kind == ExitStatus::Kind::kSignalled ? HOSTMESH_EXIT_SIGNAL : HOSTMESH_EXIT_CODE;
+  end.exit.value = status.kind == ExitStatus::Kind::kUnknown ? 255 : status.number;
+  end.exit.core_dumped = status.core_dumped ? 1 : 0;
+  end.last_lines = detail::to_view(text);
+  std::uint32_t verdict = HOSTMESH_LOCAL_END_REPORT;
+  guarded("local_ended", id, [&] { verdict = table.local_ended(instance, id, &end, &error); });
+  if (verdict == HOSTMESH_LOCAL_END_FAIL) return Verdict::kFail;
+  return verdict == HOSTMESH_LOCAL_END_TAKE_BACK ? Verdict::kTakeBack : Verdict::kReport;
+}
+
 PluginLauncher::PluginLauncher(std::shared_ptr<Plugin> plugin, const hostmesh_plugin_table& table,
                                Reactor& reactor, LaunchThread& launch_thread, Events events,
                                LocalLauncher::Options local, MakeChildLauncher local_procs)
     : state_(std::make_shared<State>(std::move(plugin), table, reactor, std::move(events))) {
+  state_->registry = local.registry;
   state_->local =
       std::make_unique<LocalLauncher>(reactor, launch_thread, std::move(local), state_->host_events());
   state_->make_local_procs = std::move(local_procs);
@@ -340,6 +470,7 @@ PluginLauncher::~PluginLauncher() {
     state_->guarded("destroy", 0, [this] { state_->table.destroy(state_->instance); });
   }
   if (state_->context) state_->context->closed();
+  for (auto& [id, launch] : state_->launches) state_->forget_child(launch);
   state_->local.reset();
   state_->local_procs.reset();
 }
@@ -365,6 +496,7 @@ Result<> PluginLauncher::open(std::shared_ptr<HostContext> context, const hostme
 void PluginLauncher::launch(LaunchId id, LaunchRequest request) {
   const auto [at, fresh] = state_->launches.try_emplace(id);
   HOSTMESH_ASSERT(fresh, "a launch id was used twice");
+  state_->launch_begins(at->second);
   if (state_->plugin->description().can(Capability::kLocalProcs)) at->second.request = request;
   const TextListView argv(request.argv);
   const TextListView environment(request.environment);
@@ -379,6 +511,8 @@ void PluginLauncher::launch(LaunchId id, LaunchRequest request) {
   launch.environment = environment.get();
   launch.working_directory = detail::to_view(request.working_directory);
   launch.stdin_payload = {request.stdin_payload.data(), request.stdin_payload.size()};
+  launch.protocol = request.protocol == LaunchRequest::Protocol::kBootstrap ? HOSTMESH_PROTOCOL_BOOTSTRAP
+                                                                            : HOSTMESH_PROTOCOL_NONE;
 
   hostmesh_error error = detail::empty_error();
   std::uint32_t cause = HOSTMESH_CAUSE_PLUGIN;

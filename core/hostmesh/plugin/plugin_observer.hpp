@@ -31,6 +31,9 @@ class PluginObserver {
   // Such a report has no effect, for this reason.
   virtual void on_dropped(std::string_view /*call*/, LaunchId, std::string_view /*why*/) {}
 
+  // Reactor thread. The plugin has taken a launch back whose command ended before it had started.
+  virtual void on_taken_back(LaunchId) {}
+
   // Reactor thread, around each call of the host's into the plugin: the name of the plugin table's function.
   virtual void on_call(std::string_view /*call*/, LaunchId) {}
   virtual void on_return(std::string_view /*call*/, LaunchId) {}

@@ -28,8 +28,8 @@ Error misnamed(const std::filesystem::path& file, const std::string& own) {
 
 }  // namespace
 
-PluginRegistry::PluginRegistry(std::vector<std::filesystem::path> search_path)
-    : search_path_(std::move(search_path)) {}
+PluginRegistry::PluginRegistry(std::vector<std::filesystem::path> search_path, ProbeOptions probe)
+    : search_path_(std::move(search_path)), probe_(std::move(probe)) {}
 
 std::vector<std::string> PluginRegistry::names() const {
   std::set<std::string> names;
@@ -48,9 +48,18 @@ std::vector<std::string> PluginRegistry::names() const {
   return {names.begin(), names.end()};
 }
 
+Result<std::shared_ptr<Plugin>> PluginRegistry::load(std::string_view name,
+                                                     const std::filesystem::path& file) const {
+  auto plugin = Plugin::load(file, probe_);
+  if (!plugin) return plugin.error();
+  const std::string& own = (*plugin)->description().name;
+  if (own != name) return misnamed(file, own);
+  return plugin;
+}
+
 Result<std::shared_ptr<Plugin>> PluginRegistry::find(std::string_view name) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = loaded_.find(name); found != loaded_.end()) return found->second;
+  if (const auto found = tried_.find(name); found != tried_.end()) return found->second;
   const bool possible =
       !name.empty() && name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
   const std::string file = std::string(kPrefix) + std::string(name) + std::string(kSuffix);
@@ -59,14 +68,7 @@ Result<std::shared_ptr<Plugin>> PluginRegistry::find(std::string_view name) {
     // A link that leads nowhere is there, and will be refused with its reason.
     if (!possible || !std::filesystem::exists(std::filesystem::symlink_status(folder / file, failure)))
       continue;
-    auto plugin = Plugin::load(folder / file);
-    if (!plugin) return plugin.error();
-    const std::string& own = (*plugin)->description().name;
-    if (own != name) {
-      return misnamed(folder / file, own);
-    }
-    loaded_.emplace(name, *plugin);
-    return plugin;
+    return tried_.emplace(name, load(name, folder / file)).first->second;
   }
   std::vector<std::string> folders;
   for (const auto& folder : search_path_) {

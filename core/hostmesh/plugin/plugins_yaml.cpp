@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "hostmesh/plugin/installation.hpp"
 #include "hostmesh/plugin/nearest_name.hpp"
 
 namespace hostmesh {
@@ -214,12 +215,6 @@ PluginsFile file_of(const YAML::Node& root, const std::filesystem::path& file) {
   return result;
 }
 
-std::filesystem::path installation() {
-  std::error_code failure;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", failure);
-  return program.parent_path().parent_path();  // bin/.. of the installation
-}
-
 std::string written(const OptionEntry& option) {
   switch (option.kind) {
     case OptionEntry::Kind::kList:
@@ -365,14 +360,14 @@ Result<OptionValues> validate_options(const AllocatorEntry& entry, const PluginD
 }
 
 std::filesystem::path installed_plugin_folder() {
-  return installation() / "lib/hostmesh/plugins";
+  return installation_folder() / "lib/hostmesh/plugins";
 }
 
 std::filesystem::path default_plugins_file() {
   std::error_code failure;
   std::filesystem::path here = "plugins.yaml";
   if (std::filesystem::exists(here, failure)) return here;
-  return installation() / "share/hostmesh/plugins.yaml";
+  return installation_folder() / "share/hostmesh/plugins.yaml";
 }
 
 }  // namespace hostmesh

@@ -72,8 +72,8 @@ Result<std::shared_ptr<Plugin>> find_plugin(PluginRegistry& registry, const Allo
 // Checks the entry's options against what the plugin declares; the result has the defaults filled in.
 Result<OptionValues> validate_options(const AllocatorEntry& entry, const PluginDescription& plugin);
 
-// ./plugins.yaml if there is one, else share/hostmesh/plugins.yaml of the installation that the running
-// program belongs to. The file need not exist.
+// ./plugins.yaml if there is one, else share/hostmesh/plugins.yaml of the installation that this library
+// belongs to. The file need not exist.
 std::filesystem::path default_plugins_file();
 // lib/hostmesh/plugins of that installation.
 std::filesystem::path installed_plugin_folder();

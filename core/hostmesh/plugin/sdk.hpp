@@ -148,6 +148,11 @@ enum class StdinUse : std::uint32_t {
   kPayloadThenEof = HOSTMESH_STDIN_PAYLOAD_THEN_EOF,  // closed after the payload
 };
 
+enum class Protocol : std::uint32_t {
+  kNone = HOSTMESH_PROTOCOL_NONE,            // a program like any other
+  kBootstrap = HOSTMESH_PROTOCOL_BOOTSTRAP,  // connects to its owner, if need be over its stdin and stdout
+};
+
 // A value that may be kept.
 struct LaunchRequest {
   LaunchId id = 0;
@@ -158,10 +163,18 @@ struct LaunchRequest {
   std::string working_directory;            // empty: the launcher's own
   std::vector<std::uint8_t> stdin_payload;  // may hold secrets: for the child's stdin and nothing else
   StdinUse stdin_use = StdinUse::kLifeline;
+  Protocol protocol = Protocol::kNone;
 };
 
 // How a command comes to run; see abi.h.
 enum class Start : std::uint32_t { kExec = HOSTMESH_START_EXEC, kForkServer = HOSTMESH_START_FORK_SERVER };
+
+enum class StdoutUse : std::uint32_t {
+  kOutput = HOSTMESH_STDOUT_OUTPUT,
+  // With Protocol::kBootstrap: stdin and stdout are the child's connection to its owner. Set
+  // HOSTMESH_BOOTSTRAP_MODE=stdio in the child's environment.
+  kChannel = HOSTMESH_STDOUT_CHANNEL,
+};
 
 // A command for the host to run here, as a child of this process.
 struct Command {
@@ -173,6 +186,27 @@ struct Command {
   // Set when the command is only the way to that node: the launch is reported with this name and no pid.
   std::string node{};
   Start start = Start::kExec;
+  // What comes on stdout when the launch itself begins; what comes before is a greeting. The following two
+  // are for hosts that speak ABI version 2.
+  std::string marker{};
+  StdoutUse stdout_use = StdoutUse::kOutput;
+};
+
+// The end of a command with a marker, and what that means for its launch.
+struct LocalEnd {
+  bool has_started = false;  // the marker had come
+  enum class How : std::uint32_t { kCode = HOSTMESH_EXIT_CODE, kSignal = HOSTMESH_EXIT_SIGNAL } how{};
+  int number = 0;          // the code or the signal
+  std::string last_lines;  // stderr, and the greeting
+};
+struct LocalVerdict {
+  enum class What : std::uint32_t {
+    kReport = HOSTMESH_LOCAL_END_REPORT,       // the host reports what it saw
+    kFail = HOSTMESH_LOCAL_END_FAIL,           // the launch has failed, or is lost, for this reason
+    kTakeBack = HOSTMESH_LOCAL_END_TAKE_BACK,  // only before it has started: it is the plugin's again
+  } what = What::kReport;
+  Cause cause = Cause::kSpawnFailed;
+  std::string text{};
 };
 
 // ---- what a plugin reports and asks for ----
@@ -239,6 +273,9 @@ class Launcher {
   // Between the two, output() for this launch should pause. What comes all the same is kept in memory.
   virtual void pause_output(LaunchId) {}
   virtual void resume_output(LaunchId) {}
+  // For commands with a marker: it has come, or the command has ended.
+  virtual void local_started(LaunchId) {}
+  virtual LocalVerdict local_ended(LaunchId, const LocalEnd&) { return {}; }
 };
 
 // A Launcher whose launches are commands run here; only the command has to be said.
@@ -419,6 +456,9 @@ struct Plugin {
       request.working_directory = copy(launch->working_directory);
       request.stdin_payload = copy(launch->stdin_payload);
       request.stdin_use = static_cast<StdinUse>(launch->stdin_use);
+      if (launch->size >= offsetof(hostmesh_launch, protocol) + sizeof(launch->protocol)) {
+        request.protocol = static_cast<Protocol>(launch->protocol);
+      }
       self(instance).launcher->launch(request);
       return HOSTMESH_CAUSE_NONE;
     } catch (...) {
@@ -437,6 +477,22 @@ struct Plugin {
   }
   static void resume_output(hostmesh_instance* instance, std::uint64_t id) noexcept {
     guarded(instance, "resume_output", [&](Launcher& launcher) { launcher.resume_output(id); });
+  }
+  static void local_started(hostmesh_instance* instance, std::uint64_t id) noexcept {
+    guarded(instance, "local_started", [&](Launcher& launcher) { launcher.local_started(id); });
+  }
+  static std::uint32_t local_ended(hostmesh_instance* instance, std::uint64_t id,
+                                   const hostmesh_local_end* end, hostmesh_error* error) noexcept {
+    LocalVerdict verdict;
+    guarded(instance, "local_ended", [&](Launcher& launcher) {
+      verdict = launcher.local_ended(id, {.has_started = end->has_started != 0,
+                                          .how = static_cast<LocalEnd::How>(end->exit.kind),
+                                          .number = end->exit.value,
+                                          .last_lines = copy(end->last_lines)});
+      if (verdict.what != LocalVerdict::What::kFail) return;
+      set_error(error, static_cast<std::uint32_t>(verdict.cause), 0, verdict.text);
+    });
+    return static_cast<std::uint32_t>(verdict.what);
   }
   static void destroy(hostmesh_instance* instance) noexcept { delete &self(instance); }
 
@@ -468,7 +524,9 @@ struct Plugin {
         close_stdin,
         pause_output,
         resume_output,
-        destroy};
+        destroy,
+        local_started,
+        local_ended};
     return &table;
   }
 
@@ -556,6 +614,13 @@ inline void Host::spawn_local(LaunchId id, const Command& command) const {
   request.stdin_payload = detail::view(std::span<const std::uint8_t>(command.stdin_payload));
   request.node = detail::view(command.node);
   request.start = static_cast<std::uint32_t>(command.start);
+  request.marker = detail::view(std::string_view(command.marker));
+  request.stdout_use = static_cast<std::uint32_t>(command.stdout_use);
+  if (!command.marker.empty() && table_->abi_version < 2) {
+    throw Error(Cause::kPlugin, "this hostmesh, " + detail::copy(table_->version) +
+                                    ", knows nothing of markers: it speaks ABI version " +
+                                    std::to_string(table_->abi_version));
+  }
   hostmesh_error error{};
   error.size = sizeof(error);
   const std::uint32_t cause = table_->spawn_local(host_, id, &request, &error);

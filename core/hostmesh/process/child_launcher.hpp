@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "hostmesh/base/fd.hpp"
 #include "hostmesh/base/ids.hpp"
 #include "hostmesh/base/result.hpp"
 #include "hostmesh/base/secret.hpp"
@@ -38,6 +39,14 @@ struct LaunchRequest {
   // ForkServer). Only launchers of local processes know it; all launches of one launcher are then the same
   // program.
   enum class Start : std::uint8_t { kExec, kForkServer } start = Start::kExec;
+  // kBootstrap: a child that connects to its owner, if need be over its stdin and stdout.
+  enum class Protocol : std::uint8_t { kNone, kBootstrap } protocol = Protocol::kNone;
+  // Only launchers of local processes know the following two.
+  // The launch begins when this has come on stdout; what comes before is a greeting, at most 64 KiB. Empty:
+  // it begins at once.
+  std::string marker;
+  // kChannel: behind the marker stdin and stdout are one stream for the owner, given out by on_channel.
+  enum class Stdout : std::uint8_t { kOutput, kChannel } stdout_use = Stdout::kOutput;
 };
 
 // Reactor thread only; every event is delivered there too, never from inside a call.
@@ -46,9 +55,14 @@ class ChildLauncher {
   struct Events {
     // The process exists: its pid where it runs (0 when unknown) and the node's name.
     std::function<void(LaunchId, std::int64_t pid, const std::string& node)> on_launched;
-    // Valid during the call. All that a child wrote before it ended comes before on_exited.
+    // Right behind on_launched, where stdout is a channel: the socket whose other end is the child's stdin
+    // and stdout. A connection over it ends by shutdown(): the launcher keeps a duplicate, for close_stdin().
+    std::function<void(LaunchId, UniqueFd)> on_channel;
+    // Valid during the call. All that a child wrote before it ended comes before on_exited. With a marker it
+    // may come before on_launched: stderr, and the greeting on stdout.
     std::function<void(LaunchId, OutputStream, ByteView)> on_output;
-    // Terminal, exactly one of the two for each launch.
+    // Terminal, exactly one of the two for each launch. Without an on_launched before it, on_exited is the
+    // end of a command whose marker has not come.
     std::function<void(LaunchId, const ExitStatus&)> on_exited;
     std::function<void(LaunchId, const Error&)> on_failed;  // never started, or lost
   };

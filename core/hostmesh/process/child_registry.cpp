@@ -25,9 +25,19 @@ void ChildRegistry::release(pid_t pid, const std::function<void()>& reap) {
   owned_.erase(pid);
 }
 
+void ChildRegistry::add_foreign(pid_t pid) {
+  const std::lock_guard lock(mutex_);
+  foreign_.insert(pid);
+}
+
+void ChildRegistry::remove_foreign(pid_t pid) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = foreign_.find(pid); found != foreign_.end()) foreign_.erase(found);
+}
+
 ChildRegistry::Standing ChildRegistry::if_unowned(pid_t pid, const std::function<void()>& act) {
   const std::lock_guard lock(mutex_);
-  if (owned_.contains(pid)) return Standing::kOwned;
+  if (owned_.contains(pid) || foreign_.contains(pid)) return Standing::kOwned;
   if (launching_ > 0) return Standing::kUndecided;
   act();
   return Standing::kUnowned;
@@ -35,7 +45,7 @@ ChildRegistry::Standing ChildRegistry::if_unowned(pid_t pid, const std::function
 
 bool ChildRegistry::owns(pid_t pid) const {
   const std::lock_guard lock(mutex_);
-  return owned_.contains(pid);
+  return owned_.contains(pid) || foreign_.contains(pid);
 }
 
 void ChildRegistry::when_settled(std::function<void()> call) {

@@ -24,6 +24,11 @@ class ChildRegistry {
   // Runs `reap`, which takes the child away, and forgets the pid, as one step. Without a registered pid it
   // just runs.
   void release(pid_t pid, const std::function<void()>& reap);
+  // A child of somebody who launches without this and waits for it himself, such as a plugin; begin_launch()
+  // and end_launch(0) are around this. Kept apart from the others: between his reaping it and his saying so
+  // its number may have become one of theirs.
+  void add_foreign(pid_t pid);
+  void remove_foreign(pid_t pid);
 
   enum class Standing {
     kOwned,      // somebody waits for it
@@ -42,6 +47,7 @@ class ChildRegistry {
   mutable std::mutex mutex_;
   int launching_ = 0;
   std::unordered_set<pid_t> owned_;
+  std::unordered_multiset<pid_t> foreign_;
   std::vector<std::function<void()>> waiting_;
 };
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,6 +53,9 @@ std::optional<std::string> objection(const SpawnRequest& request) {
     if (equals == 0 || equals == std::string::npos)
       return "an environment variable is not of the form NAME=value";
   }
+  const bool socket = request.stdin_mode == StdioMode::kSocket;
+  if (socket != (request.stdout_mode == StdioMode::kSocket) || request.stderr_mode == StdioMode::kSocket)
+    return "a socket is for stdin and stdout together";
   std::set<int> numbers;
   for (const PassedFd& passed : request.passed) {
     const std::string name =
@@ -220,6 +224,17 @@ class Launch {
       if (!null_) null_.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
       if (!null_) return detail::launch_error(request_, "open /dev/null", errno);
       child_end = null_.get();
+    } else if (mode == StdioMode::kSocket) {
+      if (number == 0) {
+        std::array<int, 2> ends{};
+        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+          return detail::launch_error(request_, "making the socket for stdin and stdout", errno);
+        }
+        child_ends_[index].reset(ends[0]);
+        spawned_.stdio_socket.reset(ends[1]);
+        ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+      }
+      child_end = child_ends_[0].get();
     } else if (mode == StdioMode::kPipe) {
       std::array<int, 2> ends{};
       if (::pipe2(ends.data(), O_CLOEXEC) != 0) {

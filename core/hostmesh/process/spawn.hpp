@@ -46,6 +46,7 @@ struct SpawnRequest {
   std::vector<std::string> environment;
   // Empty: the parent's. A relative argv[0] and a relative PATH are seen from here.
   std::string working_directory;
+  // kSocket is for stdin and stdout, and for both or neither.
   StdioMode stdin_mode = StdioMode::kNull;
   StdioMode stdout_mode = StdioMode::kPipe;
   StdioMode stderr_mode = StdioMode::kPipe;
@@ -75,6 +76,7 @@ struct SpawnedProcess {
   UniqueFd stdin_pipe;
   UniqueFd stdout_pipe;
   UniqueFd stderr_pipe;
+  UniqueFd stdio_socket;  // with StdioMode::kSocket
   ProcessGroup group = ProcessGroup::kOwn;
   std::shared_ptr<ChildRegistry> registry;
 };

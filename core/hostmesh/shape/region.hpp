@@ -20,7 +20,7 @@ namespace hostmesh {
 // size.
 struct Range {
   std::uint64_t begin = 0;
-  std::optional<std::uint64_t> end;
+  std::optional<std::uint64_t> end = std::nullopt;
   std::uint64_t step = 1;
 
   static Range all() { return Range{}; }

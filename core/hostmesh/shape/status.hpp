@@ -30,7 +30,7 @@ enum class StatusKind : std::uint8_t {
 
 struct Status {
   StatusKind kind = StatusKind::kNotExist;
-  std::string reason;           // of kFailed alone
+  std::string reason{};         // of kFailed alone
   std::int64_t elapsed_ns = 0;  // of kTimeout alone: how long was waited, in nanoseconds, never negative
 
   static Status not_exist() { return {}; }

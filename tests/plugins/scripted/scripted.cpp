@@ -8,6 +8,10 @@
 //   throw             out of launch()                  run:COMMAND          sh -c COMMAND, by the host
 //   run_at:NODE=CMD   the same as the way to NODE      inside               a proc inside this process
 //   late              a report for the instance before this one
+//   mark:MARK=COMMAND the same as run:, but the launch begins when it has written MARK
+// and when such a command has ended:
+//   then_fail:TEXT    the launch has failed for that reason
+//   then_run:COMMAND  the launch is taken back, once, and made anew with that
 #include <cerrno>
 #include <condition_variable>
 #include <map>
@@ -57,11 +61,31 @@ class Scripted : public Launcher {
         const auto equals = rest.find('=');
         host_.spawn_local(request.id, command(rest.substr(equals + 1), rest.substr(0, equals)));
       }
+      if (step.starts_with("mark:")) {
+        const auto equals = rest.find('=');
+        begin_marked(request, rest.substr(0, equals), rest.substr(equals + 1));
+      }
       if (step == "inside") host_.run_local_proc(request.id);
       if (step == "late" && previous) previous->launched(request.id, 1, "late");
       if (step == "throw") throw Error(Cause::kRemote, "told to throw", EHOSTDOWN);
     }
     threads_.emplace_back([this, request] { play(request); });
+  }
+
+  LocalVerdict local_ended(LaunchId id, const LocalEnd& end) override {
+    const auto found = marked_.find(id);
+    if (found == marked_.end()) return {};
+    for (std::string& step : found->second.steps) {
+      const std::string rest = after(step);
+      if (step.starts_with("then_run:") && !end.has_started) {
+        step.clear();
+        begin_marked({.id = id, .argv = found->second.steps}, found->second.mark, rest);
+        return {.what = LocalVerdict::What::kTakeBack};
+      }
+      if (step.starts_with("then_fail:"))
+        return {.what = LocalVerdict::What::kFail, .cause = Cause::kPeerGone, .text = rest + end.last_lines};
+    }
+    return {};
   }
 
   void signal(LaunchId id, int signal_number) override {
@@ -75,6 +99,18 @@ class Scripted : public Launcher {
   }
 
  private:
+  struct Marked {
+    std::string mark;
+    std::vector<std::string> steps;
+  };
+  void begin_marked(const LaunchRequest& request, const std::string& mark, const std::string& words) {
+    Command marked = command(words, {});
+    marked.marker = mark;
+    const std::vector<std::string> steps = request.argv;
+    marked_[request.id] = {.mark = mark, .steps = steps};
+    host_.spawn_local(request.id, marked);
+  }
+
   static std::string after(const std::string& step) {
     const auto colon = step.find(':');
     return colon == std::string::npos ? std::string() : step.substr(colon + 1);
@@ -119,6 +155,7 @@ class Scripted : public Launcher {
   std::mutex mutex_;
   std::condition_variable signalled_;
   std::set<LaunchId> signals_;
+  std::map<LaunchId, Marked> marked_;  // touched by the host's calls only
   bool closing_ = false;
   std::vector<std::thread> threads_;
 };

@@ -3,24 +3,11 @@
 #include <algorithm>
 #include <sstream>
 
+#include "payload/pattern.hpp"
+
 namespace hostmesh::conformance {
 
-namespace {
-
-std::string unescaped(const std::string& text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size()) {
-      out += static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-}  // namespace
+using payload::unescaped;
 
 bool Described::has_environment(const std::string& entry) const {
   return std::find(environment.begin(), environment.end(), entry) != environment.end();

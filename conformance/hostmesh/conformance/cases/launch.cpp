@@ -97,6 +97,17 @@ void environment_complete(Stage& stage) {
   }
 }
 
+void returns(Stage& stage) {
+  Probe probe(stage);
+  for (int i = 0; i < 4; ++i) probe.await_end(probe.launch(stage.payload({"exit", "0"})));
+
+  constexpr Duration kAtOnce = std::chrono::milliseconds(500);
+  for (const HostCallSeen& call : probe.record().calls()) {
+    stage.expect(call.took && *call.took <= stage.scaled(kAtOnce), call.call + " returns at once",
+                 "it took " + (call.took ? hostmesh::to_string(*call.took) : "for ever"));
+  }
+}
+
 }  // namespace
 
 const std::vector<Case>& launch_cases() {
@@ -134,6 +145,12 @@ const std::vector<Case>& launch_cases() {
        .needs = described | needs::kSameMachine,
        .rule = "abi.h, hostmesh_launch::environment",
        .run = environment_complete,
+       .builds_on = base},
+      {.id = "launch.returns",
+       .sentence = "create and launch return at once; work goes on behind them.",
+       .needs = needs::kProcesses,
+       .rule = "abi.h, rules for both sides",
+       .run = returns,
        .builds_on = base},
   };
   return cases;

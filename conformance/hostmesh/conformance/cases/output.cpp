@@ -1,6 +1,14 @@
-// Group output: what a launch writes, and how it comes.
+// Group output: what a launch writes, and how it comes; and what it reads.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
+
 #include "hostmesh/conformance/cases/cases.hpp"
 #include "hostmesh/conformance/probe.hpp"
+#include "hostmesh/process/descendants.hpp"
 #include "payload/pattern.hpp"
 
 namespace hostmesh::conformance {
@@ -50,6 +58,106 @@ void streams_apart(Stage& stage) {
   stage.equal("what was written to stderr", err.out + "|" + err.err, "|to stderr");
 }
 
+void pause_and_resume(Stage& stage) {
+  constexpr std::size_t kSize = 4 << 20;
+  Probe probe(stage);
+  const LaunchId launch = probe.launch(stage.payload({"write", "stdout", std::to_string(kSize)}));
+
+  for (int i = 0; i < 10; ++i) {
+    probe.pause_output(launch);
+    const std::size_t before = probe.seen(launch).out.size();
+    const bool went_on = probe.record().wait_seen(
+        launch, stage.within(std::chrono::milliseconds(10)),
+        [&](const Seen& seen) { return seen.out.size() > before || (seen.ended && before < kSize); });
+    stage.expect(!went_on, "between pause_output and resume_output nothing comes",
+                 std::to_string(probe.seen(launch).out.size() - before) + " bytes came");
+    probe.resume_output(launch);
+  }
+
+  expect_pattern(stage, "stdout", probe.await_end(launch).out, kSize);
+}
+
+// Resident, in bytes.
+std::size_t memory_of_this_process() {
+  std::istringstream text(read_proc_file("/proc/self/statm").value_or("0 0"));
+  std::size_t pages = 0;
+  text >> pages >> pages;
+  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+void bounded(Stage& stage) {
+  constexpr std::size_t kSize = 64 << 20;
+  constexpr std::size_t kMost = 16 << 20;
+  Probe probe(stage);
+  const LaunchId launch = probe.launch(stage.payload({"write", "stdout", std::to_string(kSize)}));
+  probe.await(launch, "writes", [](const Seen& seen) { return !seen.out.empty(); });
+  probe.pause_output(launch);
+  const std::size_t before = memory_of_this_process();
+
+  // Time enough to write all of it, if anybody took it.
+  probe.record().wait_seen(launch, stage.within(std::chrono::seconds(1)),
+                           [](const Seen& seen) { return seen.ended; });
+
+  const std::size_t after = memory_of_this_process();
+  stage.expect(after <= before + kMost, "what is held back is not kept in memory",
+               std::to_string((after - before) >> 20) + " MiB more than before");
+  probe.destroy();
+}
+
+// The one that holds it is in a session of its own, out of reach of signals to the group.
+void held_by_others(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch(stage.payload({"daemonise"}));
+  const Seen seen =
+      probe.await(launch, "is reported as ended soon", [](const Seen& now) { return now.ended; });
+  const std::size_t at = seen.out.find("grandchild ");
+  stage.expect(at != std::string::npos, "what it wrote comes before its end", seen.out);
+  ::kill(std::atoi(seen.out.c_str() + at + std::strlen("grandchild ")), SIGKILL);
+}
+
+void stdin_whole(Stage& stage) {
+  LaunchRequest request = stage.payload({"count-stdin"});
+  for (std::size_t at = 0; at < 1'000'003; ++at) request.stdin_payload.push_back(payload::pattern_byte(at));
+  request.stdin_use = LaunchRequest::Stdin::kPayloadThenEof;
+  const std::string wanted = "stdin " + std::to_string(request.stdin_payload.size()) + " " +
+                             std::to_string(payload::hash_of(request.stdin_payload)) + "\n";
+  Probe probe(stage);
+
+  stage.equal("what the payload says of its stdin", probe.await_end(probe.launch(std::move(request))).out,
+              wanted);
+}
+
+void stdin_open(Stage& stage) {
+  LaunchRequest request = stage.payload({"until-stdin-ends", "4"});
+  request.stdin_payload = Bytes(100'000, 'x');
+  Probe probe(stage);
+  const LaunchId launch = probe.launch_ready(std::move(request));
+
+  const bool ended = probe.record().wait_seen(launch, stage.within(std::chrono::milliseconds(300)),
+                                              [](const Seen& seen) { return seen.ended; });
+  stage.expect(!ended, "stdin stays open after what is written to it", probe.seen(launch).text());
+  probe.close_stdin(launch);
+  stage.equal("the end of a payload that exits with 4 when its stdin ends", probe.await_end(launch).status,
+              ExitStatus::exited(4));
+}
+
+// Nobody reads it, and it is more than a pipe holds.
+void stdin_unread(Stage& stage) {
+  LaunchRequest request = stage.payload({"exit", "5"});
+  request.stdin_payload = Bytes(1 << 20, 'x');
+  Probe probe(stage);
+  const Seen seen = probe.await_end(probe.launch(std::move(request)));
+  stage.equal("the end of a payload that does not read its stdin", seen.status, ExitStatus::exited(5));
+}
+
+void closed_by_the_launch(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch_ready(stage.payload({"close-output"}));
+  const bool ended = probe.record().wait_seen(launch, stage.within(std::chrono::milliseconds(200)),
+                                              [](const Seen& seen) { return seen.ended; });
+  stage.expect(!ended, "a launch that closes its output still runs", probe.seen(launch).text());
+}
+
 }  // namespace
 
 const std::vector<Case>& output_cases() {
@@ -75,6 +183,51 @@ const std::vector<Case>& output_cases() {
        .needs = output,
        .rule = kOutput,
        .run = streams_apart,
+       .builds_on = base},
+      {.id = "output.pause-and-resume",
+       .sentence = "Between pause_output and resume_output nothing comes, and nothing is lost.",
+       .needs = output,
+       .deadline = std::chrono::seconds(20),
+       .rule = "abi.h, pause_output",
+       .run = pause_and_resume,
+       .builds_on = base},
+      {.id = "output.bounded",
+       .sentence = "What a launch writes while it is held back is not kept in memory: the launch waits.",
+       .level = Level::kShould,
+       .needs = output,
+       .deadline = std::chrono::seconds(20),
+       .rule = "abi.h, pause_output",
+       .run = bounded,
+       .builds_on = base},
+      {.id = "output.held-by-others",
+       .sentence = "A launch has ended when it has ended, whoever still holds its stdout.",
+       .needs = output | needs::kSameMachine,
+       .rule = "abi.h, exited",
+       .run = held_by_others,
+       .builds_on = base},
+      {.id = "output.closed",
+       .sentence = "A launch that closes its stdout and stderr has not ended.",
+       .needs = output,
+       .rule = "abi.h, exited",
+       .run = closed_by_the_launch,
+       .builds_on = base},
+      {.id = "output.stdin-whole",
+       .sentence = "All that is for a launch's stdin arrives, and then its end, where that is asked for.",
+       .needs = output,
+       .rule = "abi.h, HOSTMESH_STDIN_PAYLOAD_THEN_EOF",
+       .run = stdin_whole,
+       .builds_on = base},
+      {.id = "output.stdin-open",
+       .sentence = "Where a lifeline is asked for, stdin stays open after what is written to it.",
+       .needs = output | needs::kLifeline | needs::kExitStatus,
+       .rule = "abi.h, HOSTMESH_STDIN_LIFELINE",
+       .run = stdin_open,
+       .builds_on = base},
+      {.id = "output.stdin-unread",
+       .sentence = "A launch that does not read its stdin ends as it likes.",
+       .needs = output | needs::kExitStatus,
+       .rule = "abi.h, hostmesh_launch::stdin_payload",
+       .run = stdin_unread,
        .builds_on = base},
   };
   return cases;

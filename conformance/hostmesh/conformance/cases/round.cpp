@@ -9,6 +9,10 @@ namespace {
 // What comes after the end of a launch, or of an instance, comes within this time or is not seen.
 constexpr Duration kListening = std::chrono::milliseconds(300);
 
+// That a launch says what it should and dies when it is told to is for other cases: here it is not waited for
+// any longer than this.
+constexpr Duration kOfOthers = std::chrono::seconds(2);
+
 // Nothing may come, so there is nothing to wait for but the time.
 void listen(Stage& stage, Recorder& record) {
   record.wait(stage.within(kListening), [] { return false; });
@@ -27,12 +31,18 @@ Round::Round(Stage& stage) : probe_(stage) {
   LaunchRequest missing = stage.payload({});
   missing.argv = {"/nonexistent/hostmesh-conformance"};
   launches.push_back(probe_.launch(std::move(missing)));
-  if (stage.plugin().can(Capability::kSignal) && stage.plugin().can(Capability::kOutput)) {
-    launches.push_back(probe_.launch_ready(stage.payload({"wait"})));
-    probe_.signal(launches.back(), SIGKILL);
-  }
-  for (const LaunchId launch : launches) probe_.await_end(launch);
   last_ = launches.back();
+  const bool kill = stage.plugin().can(Capability::kSignal) && stage.plugin().can(Capability::kOutput);
+  if (kill) last_ = probe_.launch(stage.payload({"wait"}));
+  for (const LaunchId launch : launches) probe_.await_end(launch);
+  if (kill) {
+    const auto wait = [&](const std::function<bool(const Seen&)>& enough) {
+      probe_.record().wait_seen(last_, stage.within(kOfOthers), enough);
+    };
+    wait([](const Seen& seen) { return seen.ended || seen.out.find("ready ") != std::string::npos; });
+    probe_.signal(last_, SIGKILL);
+    wait([](const Seen& seen) { return seen.ended; });
+  }
   listen(stage, probe_.record());
   probe_.destroy();
   listen(stage, probe_.record());

@@ -12,7 +12,7 @@ namespace hostmesh::conformance {
 class Round {
  public:
   // Exits with 0 and with 7, writes to both streams, dies of a signal, cannot be executed, and, where signals
-  // reach it, is killed. Fails the case when one of them does not end.
+  // reach it, is killed. Fails the case when one of them but the last does not end.
   explicit Round(Stage& stage);
 
   Recorder& record() { return probe_.record(); }

@@ -1,4 +1,13 @@
 // Group stop: signals, the lifeline, and destroy.
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "hostmesh/base/fd.hpp"
 #include "hostmesh/conformance/cases/cases.hpp"
 #include "hostmesh/conformance/probe.hpp"
 
@@ -64,13 +73,22 @@ void signal_after_end(Stage& stage) {
               ExitStatus::exited(5));
 }
 
+// The launch, and a process that it has forked and that says the same.
 void group(Stage& stage) {
   Probe probe(stage);
-  const LaunchId launch = probe.launch(stage.payload({"grandchild", "stay"}));
-  probe.await_output(launch, "grandchild ");
+  const LaunchId launch = probe.launch(stage.payload({"tell-signals", "together"}));
+  const auto twice = [](std::string_view word) {
+    return [word](const Seen& seen) {
+      const std::size_t once = seen.out.find(word);
+      return once != std::string::npos && seen.out.find(word, once + 1) != std::string::npos;
+    };
+  };
+  probe.await(launch, "and its child say that they are ready", twice("ready "));
 
+  probe.signal(launch, SIGUSR1);
+
+  probe.await(launch, "and its child say that they got USR1", twice("got "));
   probe.signal(launch, SIGKILL);
-
   const Seen seen = probe.await_end(launch);
   stage.expect(seen.status.is_signal(SIGKILL), "KILL ends the launch", seen.text());
 }
@@ -93,12 +111,31 @@ void during_launch(Stage& stage) {
 void lifeline_ends(Stage& stage) {
   Probe probe(stage);
   const LaunchId launch = probe.launch_ready(stage.payload({"until-stdin-ends", "6"}));
+  const bool early = probe.record().wait_seen(launch, stage.within(std::chrono::milliseconds(200)),
+                                              [](const Seen& seen) { return seen.ended; });
+  stage.expect(!early, "stdin stays open until close_stdin", probe.seen(launch).text());
 
   for (int i = 0; i < kRepeats; ++i) probe.close_stdin(launch);
 
   stage.equal("the end of a payload that exits with 6 when its stdin ends", probe.await_end(launch).status,
               ExitStatus::exited(6));
   for (int i = 0; i < kRepeats; ++i) probe.close_stdin(launch);
+}
+
+// Asked of the kernel when nothing can be on its way any more.
+void no_zombie(Stage& stage) {
+  Probe probe(stage);
+  for (const char* scenario : {"0", "7"}) probe.await_end(probe.launch(stage.payload({"exit", scenario})));
+  const std::vector<std::int64_t> pids = {probe.seen(1).pid, probe.seen(2).pid};
+
+  probe.destroy();
+
+  for (const std::int64_t pid : pids) {
+    siginfo_t info{};
+    const int there = ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT);
+    stage.expect(there != 0, "a launch that has ended leaves no zombie",
+                 "pid " + std::to_string(pid) + " is one");
+  }
 }
 
 void destroy_kills(Stage& stage) {
@@ -119,6 +156,66 @@ void destroy_returns(Stage& stage) {
   constexpr Duration kAtOnce = std::chrono::milliseconds(500);
   stage.expect(call.took && *call.took <= stage.scaled(kAtOnce), "destroy returns at once",
                "it took " + (call.took ? hostmesh::to_string(*call.took) : "for ever"));
+}
+
+void frozen(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch_ready(stage.payload({"freeze"}));
+
+  probe.signal(launch, SIGTERM);
+  probe.signal(launch, SIGKILL);
+
+  const Seen seen = probe.await_end(launch);
+  stage.expect(seen.status.is_signal(SIGKILL) || seen.status.is_signal(SIGTERM),
+               "KILL ends a launch that is stopped", seen.text());
+}
+
+void repeated(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch_ready(stage.payload({"tell-signals"}));
+  const std::string line = "got " + std::to_string(SIGUSR1) + "\n";
+
+  std::string wanted;
+  for (int i = 0; i < kRepeats; ++i) {
+    probe.signal(launch, SIGUSR1);
+    wanted += line;
+    probe.await_output(launch, wanted);
+  }
+
+  for (int i = 0; i < kRepeats; ++i) probe.signal(launch, SIGKILL);
+  probe.await_end(launch);
+}
+
+void destroy_again_and_again(Stage& stage) {
+  for (int i = 0; i < kRepeats; ++i) {
+    Probe probe(stage);
+    probe.launch_ready(stage.payload({"ignore-term"}));
+    probe.destroy();
+  }
+  // That nobody is left is looked at after every case.
+}
+
+// The launch itself ignores it, so that it is not its end that ends the other.
+void signal_reaches_who_was_started(Stage& stage) {
+  Probe probe(stage);
+  const LaunchId launch = probe.launch(stage.payload({"grandchild", "deaf"}));
+  const Seen seen = probe.await_output(launch, "\n");
+  const auto grandchild =
+      static_cast<pid_t>(std::atoi(seen.out.c_str() + std::string_view("grandchild ").size()));
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, grandchild, 0)));
+  stage.expect(static_cast<bool>(pidfd), "the process that it started lives", seen.out);
+
+  probe.signal(launch, SIGTERM);
+
+  pollfd ended{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(stage.within(std::chrono::seconds(3)).remaining());
+  int got = 0;
+  do {
+    got = ::poll(&ended, 1, static_cast<int>(left.count()));
+  } while (got < 0 && errno == EINTR);
+  stage.expect(got == 1, "TERM ends the process that the launch has started, too", "it lives");
+  stage.expect(!probe.seen(launch).ended, "the launch itself ignores it", probe.seen(launch).text());
 }
 
 }  // namespace
@@ -157,6 +254,24 @@ const std::vector<Case>& stop_cases() {
        .rule = "abi.h, HOSTMESH_CAPABILITY_SIGNAL",
        .run = group,
        .builds_on = base},
+      {.id = "stop.group-term",
+       .sentence = "TERM, too, reaches what a launch has started in its process group.",
+       .needs = signals | needs::kSameMachine,
+       .rule = "abi.h, HOSTMESH_CAPABILITY_SIGNAL",
+       .run = signal_reaches_who_was_started,
+       .builds_on = base},
+      {.id = "stop.frozen",
+       .sentence = "KILL ends a launch that is stopped.",
+       .needs = signals | needs::kExitStatus,
+       .rule = kSignal,
+       .run = frozen,
+       .builds_on = base},
+      {.id = "stop.repeated",
+       .sentence = "A signal that is sent ten times arrives ten times.",
+       .needs = signals,
+       .rule = kSignal,
+       .run = repeated,
+       .builds_on = base},
       {.id = "stop.during-launch",
        .sentence = "A launch that is killed before it is reported as launched still comes to its end.",
        .needs = signals,
@@ -164,16 +279,29 @@ const std::vector<Case>& stop_cases() {
        .run = during_launch,
        .builds_on = base},
       {.id = "stop.lifeline-ends",
-       .sentence = "close_stdin ends the launch's stdin, and nothing happens when it is repeated.",
+       .sentence =
+           "A lifeline stays open until close_stdin, which ends it; nothing happens when that is repeated.",
        .needs = needs::kProcesses | needs::kLifeline | needs::kOutput | needs::kExitStatus,
        .rule = "abi.h, close_stdin",
        .run = lifeline_ends,
+       .builds_on = base},
+      {.id = "stop.no-zombie",
+       .sentence = "A launch that has ended leaves no zombie behind.",
+       .needs = needs::kProcesses | needs::kSameMachine,
+       .rule = "abi.h, destroy",
+       .run = no_zombie,
        .builds_on = base},
       {.id = "stop.destroy-kills",
        .sentence = "destroy kills what still runs.",
        .needs = needs::kProcesses | needs::kOutput,
        .rule = "abi.h, destroy",
        .run = destroy_kills,
+       .builds_on = base},
+      {.id = "stop.destroy-repeated",
+       .sentence = "destroy kills what still runs, every time.",
+       .needs = needs::kProcesses | needs::kOutput,
+       .rule = "abi.h, destroy",
+       .run = destroy_again_and_again,
        .builds_on = base},
       {.id = "stop.destroy-returns",
        .sentence = "destroy returns at once, whatever still runs.",

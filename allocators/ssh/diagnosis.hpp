@@ -1,0 +1,46 @@
+// What an ssh client's end means. It exits with 255 whatever went wrong; only its words tell one from
+// another.
+//
+// Pure: the exit and the last lines in, a class and a sentence out.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace hostmesh_ssh {
+
+enum class Trouble {
+  kBusy,        // the daemon has too many logins under way and turns some away at random: try again
+  kName,        // the name does not resolve
+  kNameForNow,  // it may resolve in a moment
+  kRefused,     // nobody listens there
+  kNoRoute,     // the network knows no way
+  kNoAnswer,    // nothing came back in time
+  kHostKey,     // unknown, or another one than before
+  kLogin,       // no key of ours is accepted
+  kNoProgram,   // hostmesh-bootstrap is not there
+  kVersion,     // it is there, in another version
+  kRemote,      // the login worked, and what ran there ended otherwise
+  kConfig,      // ssh does not understand its options
+  kClientGone,  // the ssh client itself was killed
+  kOther,
+};
+
+struct ClientEnd {
+  bool by_signal = false;
+  int number = 0;  // the code or the signal
+  std::string_view last_lines;
+};
+
+// Of a client that ended before the remote program had started.
+Trouble diagnose(const ClientEnd& end);
+// Worth another try, a little later.
+bool may_pass(Trouble trouble);
+// "its name does not resolve".
+std::string_view meaning(Trouble trouble);
+// What a person might do about it; empty when that is plain.
+std::string_view advice(Trouble trouble);
+// The last of ssh's words, in one line and without its decoration.
+std::string words(std::string_view last_lines);
+
+}  // namespace hostmesh_ssh

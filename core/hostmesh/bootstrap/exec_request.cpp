@@ -1,0 +1,206 @@
+#include "hostmesh/bootstrap/exec_request.hpp"
+
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <string_view>
+
+#include "hostmesh/base/fd.hpp"
+#include "hostmesh/bootstrap/messages.hpp"
+
+namespace hostmesh::bootstrap {
+
+namespace {
+
+constexpr std::string_view kMagic = "HMX1";
+constexpr std::uint32_t kMostBytes = 16 << 20;
+constexpr int kMissing = 127;
+constexpr int kUnusable = 126;
+
+[[noreturn]] void give_up(const std::string& why, int code) {
+  std::fprintf(stderr, "hostmesh-bootstrap: %s\n", why.c_str());
+  std::fflush(nullptr);
+  ::_exit(code);
+}
+
+void read_exactly(std::uint8_t* into, std::size_t size) {
+  while (size > 0) {
+    const ssize_t count = ::read(STDIN_FILENO, into, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count == 0) give_up("the request on stdin ended early: its sender is gone", kUnusable);
+    if (count < 0) give_up("the request on stdin cannot be read: " + errno_text(errno), kUnusable);
+    into += count;
+    size -= static_cast<std::size_t>(count);
+  }
+}
+
+ExecRequest read_request() {
+  std::array<std::uint8_t, 8> head{};
+  read_exactly(head.data(), head.size());
+  if (!std::equal(kMagic.begin(), kMagic.end(), head.begin())) {
+    give_up("what came on stdin is no request of this version's: are both ends of the same version?",
+            kUnusable);
+  }
+  std::uint32_t size = 0;
+  for (int i = 0; i < 4; ++i) size |= static_cast<std::uint32_t>(head[4 + i]) << (8 * i);
+  if (size > kMostBytes) give_up("the request on stdin is too long", kUnusable);
+  Bytes entries(size);
+  read_exactly(entries.data(), entries.size());
+  auto request = unpack_exec_request(entries);
+  if (!request) give_up(request.error().text(), kUnusable);
+  return *std::move(request);
+}
+
+std::string variable(const std::vector<std::string>& environment, std::string_view name) {
+  for (const std::string& entry : environment) {
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
+      return entry.substr(name.size() + 1);
+  }
+  return {};
+}
+
+// The login's environment with what was sent in the place of what has the same name.
+std::vector<std::string> joined(const std::vector<std::string>& added) {
+  std::vector<std::string> environment;
+  for (const std::string& entry : current_environment()) {
+    const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
+    const bool replaced = std::any_of(added.begin(), added.end(), [name](const std::string& each) {
+      return std::string_view(each).substr(0, each.find('=')) == name;
+    });
+    if (!replaced) environment.push_back(entry);
+  }
+  environment.insert(environment.end(), added.begin(), added.end());
+  return environment;
+}
+
+// Where the program is. Looked up here and not by exec, because the marker is written in between.
+std::string find_program(const std::string& name, const std::vector<std::string>& environment) {
+  int error = ENOENT;
+  const auto is_program = [&error](const std::string& file) {
+    struct stat about {};
+    if (::stat(file.c_str(), &about) != 0) return false;
+    error = EACCES;
+    return S_ISREG(about.st_mode) && ::access(file.c_str(), X_OK) == 0;
+  };
+  if (name.find('/') != std::string::npos) {
+    if (is_program(name)) return name;
+  } else {
+    std::string path = variable(environment, "PATH");
+    if (path.empty()) path = "/bin:/usr/bin";
+    for (std::size_t at = 0; at <= path.size();) {
+      const std::size_t colon = std::min(path.find(':', at), path.size());
+      const std::string folder = path.substr(at, colon - at);
+      std::string file = (folder.empty() ? "." : folder) + "/" + name;
+      if (is_program(file)) return file;
+      at = colon + 1;
+    }
+  }
+  give_up(name + ": " + errno_text(error), error == ENOENT ? kMissing : kUnusable);
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (std::string& text : texts) result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+void write_marker(std::string_view marker) {
+  while (!marker.empty()) {
+    const ssize_t count = ::write(STDOUT_FILENO, marker.data(), marker.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) give_up("stdout cannot be written to: " + errno_text(errno), kUnusable);
+    marker.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+// In the program's parent: waits for the program's end, or for the end of those who read what it writes.
+[[noreturn]] void watch_over(pid_t program) {
+  const UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, program, 0)));
+  std::array<pollfd, 2> watched{pollfd{.fd = handle.get(), .events = POLLIN, .revents = 0},
+                                pollfd{.fd = STDOUT_FILENO, .events = 0, .revents = 0}};
+  while (handle && ::poll(watched.data(), watched.size(), -1) < 0 && errno == EINTR) {
+  }
+  if (watched[0].revents == 0) ::kill(-program, SIGKILL);
+  siginfo_t ended{};
+  while (::waitid(P_PID, static_cast<id_t>(program), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
+  // Whatever it has left behind in its group, whose number is nobody else's as long as it is not reaped.
+  ::kill(-program, SIGKILL);
+  int status = 0;
+  while (::waitpid(program, &status, 0) < 0 && errno == EINTR) {
+  }
+  ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+}  // namespace
+
+Result<ExecRequest> unpack_exec_request(ByteView entries) {
+  std::string_view rest(reinterpret_cast<const char*>(entries.data()), entries.size());
+  ExecRequest request;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\0');
+    if (end == std::string_view::npos || end == 0)
+      return Error(Cause::kProtocol, "the request on stdin has an entry without its letter or its end");
+    std::string text(rest.substr(1, end - 1));
+    switch (rest.front()) {
+      case 'M':
+        request.marker = std::move(text);
+        break;
+      case 'D':
+        request.working_directory = std::move(text);
+        break;
+      case 'I':
+        request.adds_to_environment = true;
+        break;
+      case 'K':
+        request.kills_when_unread = true;
+        break;
+      case 'E':
+        request.environment.push_back(std::move(text));
+        break;
+      case 'A':
+        request.argv.push_back(std::move(text));
+        break;
+      default:
+        return Error(Cause::kProtocol,
+                     "the request on stdin has an entry '" + std::string(1, rest.front()) +
+                         "', which this version does not know: are both ends of the same version?");
+    }
+    rest.remove_prefix(end + 1);
+  }
+  return request;
+}
+
+void exec_as_requested() {
+  ExecRequest request = read_request();
+  const std::string& folder = request.working_directory;
+  if (!folder.empty() && ::chdir(folder.c_str()) != 0)
+    give_up("the working directory '" + folder + "': " + errno_text(errno), kUnusable);
+  std::vector<std::string> environment =
+      request.adds_to_environment ? joined(request.environment) : std::move(request.environment);
+  const std::string program =
+      request.argv.empty() ? "/proc/self/exe" : find_program(request.argv.front(), environment);
+  if (request.argv.empty()) request.argv.emplace_back("hostmesh-bootstrap");
+  write_marker(request.marker);
+  if (request.kills_when_unread) {
+    const pid_t program_pid = ::fork();
+    if (program_pid < 0) give_up("it cannot be started: " + errno_text(errno), kUnusable);
+    // On both sides, so that it has happened whoever is first.
+    ::setpgid(program_pid, program_pid);
+    if (program_pid > 0) watch_over(program_pid);
+  }
+  ::execve(program.c_str(), pointers(request.argv).data(), pointers(environment).data());
+  give_up(program + ": " + errno_text(errno), kUnusable);
+}
+
+}  // namespace hostmesh::bootstrap

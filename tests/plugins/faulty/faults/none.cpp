@@ -1,0 +1,4 @@
+// No fault at all.
+#include "launcher.hpp"
+
+FAULTY_PLUGIN(faulty::Steps)

@@ -1,0 +1,68 @@
+#include "diagnosis.hpp"
+
+#include <gtest/gtest.h>
+
+namespace hostmesh_ssh {
+namespace {
+
+TEST(SshDiagnosis, TheClientsWordsTellOneTroubleFromAnother) {
+  struct Row {
+    const char* words;
+    Trouble trouble;
+  };
+  for (const Row& row : {
+           Row{"kex_exchange_identification: Connection closed by remote host", Trouble::kBusy},
+           Row{"kex_exchange_identification: read: Connection reset by peer\nConnection reset by 127.0.0.1 "
+               "port 22",
+               Trouble::kBusy},
+           Row{"ssh: Could not resolve hostname x: Name or service not known", Trouble::kName},
+           Row{"ssh: Could not resolve hostname x: Temporary failure in name resolution",
+               Trouble::kNameForNow},
+           Row{"ssh: connect to host x port 22: Connection refused", Trouble::kRefused},
+           Row{"ssh: connect to host x port 22: No route to host", Trouble::kNoRoute},
+           Row{"ssh: connect to host x port 22: Connection timed out", Trouble::kNoAnswer},
+           Row{"Connection timed out during banner exchange\nConnection to x port 22 timed out",
+               Trouble::kNoAnswer},
+           Row{"No ED25519 host key is known for x and you have requested strict checking.\n"
+               "Host key verification failed.",
+               Trouble::kHostKey},
+           Row{"ann@x: Permission denied (publickey).", Trouble::kLogin},
+           Row{"Received disconnect from x port 22:2: Too many authentication failures", Trouble::kLogin},
+           Row{"x: line 1: Bad configuration option: nonsense\nx: terminating, 1 bad configuration options",
+               Trouble::kConfig},
+           Row{"something new", Trouble::kOther},
+       }) {
+    EXPECT_EQ(diagnose({.number = 255, .last_lines = row.words}), row.trouble) << row.words;
+  }
+}
+
+TEST(SshDiagnosis, AfterTheLoginTheCodeIsTheRemoteSides) {
+  EXPECT_EQ(diagnose({.number = 127, .last_lines = "sh: 1: x: not found"}), Trouble::kNoProgram);
+  EXPECT_EQ(diagnose({.number = 1, .last_lines = "x: Command not found."}), Trouble::kNoProgram);
+  EXPECT_EQ(diagnose({.number = 127, .last_lines = "bash: line 1: hostmesh-bootstrap: command not found"}),
+            Trouble::kNoProgram);
+  EXPECT_EQ(diagnose({.number = 127, .last_lines = "welcome\nhostmesh-bootstrap: prog: ENOENT"}),
+            Trouble::kRemote);
+  EXPECT_EQ(diagnose({.number = 2, .last_lines = "it does nothing by hand."}), Trouble::kVersion);
+  EXPECT_EQ(diagnose({.number = 1, .last_lines = "This account is currently not available."}),
+            Trouble::kRemote);
+  EXPECT_EQ(diagnose({.by_signal = true, .number = 9}), Trouble::kClientGone);
+}
+
+TEST(SshDiagnosis, OnlyWhatPassesByItselfIsTriedAgain) {
+  EXPECT_TRUE(may_pass(Trouble::kBusy));
+  EXPECT_TRUE(may_pass(Trouble::kNameForNow));
+  for (const Trouble trouble : {Trouble::kName, Trouble::kRefused, Trouble::kNoAnswer, Trouble::kHostKey,
+                                Trouble::kLogin, Trouble::kNoProgram, Trouble::kRemote, Trouble::kOther}) {
+    EXPECT_FALSE(may_pass(trouble));
+  }
+}
+
+TEST(SshDiagnosis, WordsAreOneLineWithoutFrames) {
+  EXPECT_EQ(words("@@@@@@@@\n@  WARNING @\n@@@@@@@@\n\nIt is also possible"),
+            "@  WARNING @ / It is also possible");
+  EXPECT_LT(words(std::string(5000, 'x')).size(), 700U);
+}
+
+}  // namespace
+}  // namespace hostmesh_ssh

@@ -1,0 +1,265 @@
+// The allocator ssh against a real daemon: four hosts that are one machine, and everything that goes wrong.
+#include <csignal>
+#include <fstream>
+#include <optional>
+
+#include "system/fixture.hpp"
+#include "system/sshd.hpp"
+
+namespace hostmesh::test {
+namespace {
+
+class Ssh : public SystemTest {
+ protected:
+  void SetUp() override {
+    if (const std::string why = Sshd::missing(); !why.empty()) GTEST_SKIP() << why;
+  }
+
+  // The allocator `lab`: four hosts, or as many as said, behind a daemon with that configuration.
+  void start_lab(const std::string& daemon_config = "", const std::string& options = "",
+                 const std::string& hosts = "'node[1-4]'") {
+    sshd_.emplace(daemon_config);
+    configure(options, hosts);
+  }
+  void configure(const std::string& options, const std::string& hosts = "'node[1-4]'",
+                 const std::string& program = bin("hostmesh-bootstrap").string()) {
+    write_file("plugins.yaml",
+               "plugin_path: [" + (bin("..") / "lib/hostmesh/plugins").lexically_normal().string() +
+                   "]\ndefault: lab\nallocators:\n  lab: {plugin: ssh, options: {hosts: [" + hosts +
+                   "], ssh_config: " + sshd_->client_config().string() + ", remote_command: " + program +
+                   (options.empty() ? "" : ", ") + options + "}}\n");
+  }
+  std::vector<pid_t> clients_to(const std::string& host) const {
+    std::vector<pid_t> found;
+    for (const pid_t pid : processes_named("ssh")) {
+      if (command_line_of(pid).find(" -- " + host + " ") != std::string::npos) found.push_back(pid);
+    }
+    return found;
+  }
+
+  // Runs `true` on the lab, which is to fail; what was said.
+  std::string failure(const std::string& extent = "hosts=4") const {
+    Running hostmesh(run({"--extent", extent}, {"true"}));
+    EXPECT_TRUE(hostmesh.finish());
+    EXPECT_NE(hostmesh.status(), 0);
+    return hostmesh.err();
+  }
+
+  std::optional<Sshd> sshd_;
+};
+
+::testing::AssertionResult says(const std::string& text, const std::string& part) {
+  if (text.find(part) != std::string::npos) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "'" << part << "' is not in: " << text;
+}
+
+TEST_F(Ssh, FourHostsPrintTheirLines) {
+  start_lab();
+
+  Running hostmesh(run_script({"--extent", "hosts=4"}, "echo here is $HOSTMESH_RANK"));
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
+  EXPECT_EQ(sorted_lines_of(hostmesh.out()),
+            (std::vector<std::string>{"[0] here is 0", "[1] here is 1", "[2] here is 2", "[3] here is 3"}));
+}
+
+TEST_F(Ssh, ACommandsExitStatusComesThrough) {
+  start_lab();
+
+  Running hostmesh(run_script({"--extent", "hosts=2"}, "exit $((HOSTMESH_RANK * 7))"));
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_TRUE(says(hostmesh.err(), "exited with code 7"));
+}
+
+TEST_F(Ssh, WhenTheClientIsKilledNothingIsLeftAnywhere) {
+  start_lab();
+  Running hostmesh(run_script({"--extent", "hosts=4"}, "echo up; exec " + sleep_marked()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 4; })) << hostmesh.err();
+
+  ::kill(hostmesh.pid(), SIGKILL);
+
+  ASSERT_TRUE(hostmesh.finish());
+  expect_nothing_left();
+}
+
+// As when a cable is cut: no connection ends, and nothing comes any more.
+TEST_F(Ssh, AClientThatIsSilentForTooLongIsGoneForItsHosts) {
+  start_lab();
+  set_environment("HOSTMESH_OWNER_TIMEOUT", "2s");
+  set_environment("HOSTMESH_HEARTBEAT_TIMEOUT", "3s");
+  Running hostmesh(run_script({"--extent", "hosts=2"}, "echo up; exec " + sleep_marked()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 2; })) << hostmesh.err();
+
+  ::kill(hostmesh.pid(), SIGSTOP);
+
+  EXPECT_TRUE(becomes_true(
+      [&] { return processes_named("hostmesh-bootstrap").empty() && processes_named("sleep").empty(); }));
+  ::kill(hostmesh.pid(), SIGKILL);
+  ASSERT_TRUE(hostmesh.finish());
+}
+
+TEST_F(Ssh, WhenOneConnectionIsKilledItsHostIsLostAndSaysSo) {
+  start_lab();
+  Running hostmesh(run_script({"--extent", "hosts=4"}, "echo up; exec " + sleep_marked()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 4; })) << hostmesh.err();
+  const auto clients = clients_to("node2");
+  ASSERT_EQ(clients.size(), 1U);
+
+  ::kill(clients.front(), SIGKILL);
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_NE(hostmesh.status(), 0);
+  EXPECT_TRUE(says(hostmesh.err(), "the connection to node2 is lost: its ssh client was killed by signal 9"));
+}
+
+TEST_F(Ssh, WhenAHostsProcessIsKilledWhatItStartedGoesAsWell) {
+  start_lab();
+  Running hostmesh(run_script({"--extent", "hosts=2"}, "echo up; exec " + sleep_marked()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 2; })) << hostmesh.err();
+  const auto hosts = processes_named("hostmesh-bootstrap");
+  ASSERT_EQ(hosts.size(), 2U);
+
+  ::kill(hosts.front(), SIGKILL);
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_NE(hostmesh.status(), 0);
+  EXPECT_TRUE(says(hostmesh.err(), "node"));
+  expect_nothing_left();
+}
+
+TEST_F(Ssh, AKeyThatIsNotAcceptedIsToldInSshsOwnWords) {
+  start_lab();
+  configure("ssh_options: ['IdentityFile=" + sshd_->file("stranger").string() + "']");
+  std::filesystem::remove(sshd_->file("key"));
+
+  const std::string err = failure();
+
+  EXPECT_TRUE(says(err, "it refuses the login"));
+  EXPECT_TRUE(says(err, "Permission denied (publickey"));
+}
+
+TEST_F(Ssh, AnUnknownHostKeyFailsAndIsTakenOnlyWhenAsked) {
+  start_lab();
+  std::filesystem::resize_file(sshd_->file("known_hosts"), 0);
+  EXPECT_TRUE(says(failure(), "its host key is not one that is trusted"));
+
+  configure("unknown_hosts: accept-new");
+  Running hostmesh(run({"--extent", "hosts=1"}, {"true"}));
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
+}
+
+TEST_F(Ssh, AChangedHostKeyFailsWhateverWasAsked) {
+  start_lab("", "unknown_hosts: accept-new");
+  std::ifstream other(sshd_->file("stranger.pub"));
+  std::ofstream(sshd_->file("known_hosts")) << "[127.0.0.1]:" << sshd_->port() << " " << other.rdbuf();
+
+  EXPECT_TRUE(says(failure(), "its host key is not one that is trusted"));
+}
+
+TEST_F(Ssh, APortWhereNobodyListensIsToldApart) {
+  start_lab();
+  configure("", "'node1:1'");
+
+  const std::string err = failure("hosts=1");
+
+  EXPECT_TRUE(says(err, "nobody listens at its ssh port"));
+  EXPECT_TRUE(says(err, "Connection refused"));
+}
+
+TEST_F(Ssh, ANameThatDoesNotResolveIsToldApart) {
+  start_lab();
+  configure("retries: 0", "'nowhere.invalid'");
+
+  EXPECT_TRUE(says(failure("hosts=1"), "its name does not resolve"));
+}
+
+TEST_F(Ssh, AHostWithoutOurProgramIsToldWhereItIsMissing) {
+  start_lab();
+  configure("", "'node[1-4]'", "/nowhere/hostmesh-bootstrap");
+
+  const std::string err = failure();
+
+  EXPECT_TRUE(says(err, "the program to start is not there"));
+  EXPECT_TRUE(says(err, "/nowhere/hostmesh-bootstrap"));
+}
+
+TEST_F(Ssh, AProfileThatPrintsDisturbsNothing) {
+  start_lab("ForceCommand echo welcome; seq 1 2000; echo careful >&2; exec $SSH_ORIGINAL_COMMAND");
+
+  Running hostmesh(run_script({"--extent", "hosts=4"}, "echo here is $HOSTMESH_RANK"));
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
+  EXPECT_EQ(lines_of(hostmesh.out()).size(), 4U) << hostmesh.out();
+}
+
+TEST_F(Ssh, AProfileThatNeverStopsIsAnErrorAndNoHang) {
+  start_lab("ForceCommand exec yes");
+
+  EXPECT_TRUE(says(failure("hosts=1"), "more than 64 KiB came on its stdout"));
+}
+
+TEST_F(Ssh, TheRemoteShellMayBeOfTheCshFamily) {
+  if (::access("/bin/csh", X_OK) != 0) GTEST_SKIP() << "/bin/csh is not installed";
+  start_lab("ForceCommand exec /bin/csh -c \"$SSH_ORIGINAL_COMMAND\"");
+
+  Running hostmesh(run_script({"--extent", "hosts=2"}, "echo 'here  is' $HOSTMESH_RANK"));
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(sorted_lines_of(hostmesh.out()), (std::vector<std::string>{"[0] here  is 0", "[1] here  is 1"}));
+}
+
+TEST_F(Ssh, SixtyFourRanksOnOneDaemonOfDefaultLimitsAllComeUp) {
+  start_lab("MaxStartups 10:30:100", "slots: 64", "'node1'");
+  set_environment("HOSTMESH_LAUNCH_TIMEOUT", "100s");
+  set_environment("HOSTMESH_HOST_SPAWN_READY_TIMEOUT", "100s");
+
+  Running hostmesh(run_script({"--extent", "hosts=64"}, "echo $HOSTMESH_RANK"));
+
+  ASSERT_TRUE(hostmesh.finish(std::chrono::seconds(100)));
+  EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
+  EXPECT_EQ(lines_of(hostmesh.out()).size(), 64U);
+}
+
+// A login takes its time, and eight of them at once theirs: the cases may take ten times as long. Those of
+// scale are left out: 256 logins at once are more than a test can ask of one daemon.
+class SshConforms : public Ssh {
+ protected:
+  void expect_passed(const std::string& cases) {
+    start_lab("MaxStartups 100", "slots: 64, parallelism_per_host: 64", "'node1'");
+
+    Running suite(hostmesh({"conformance", "-c", plugins_yaml().string(), "-a", "lab", "--patience", "10",
+                            "--jobs", "4", "--only", cases}));
+
+    EXPECT_TRUE(suite.finish(std::chrono::seconds(100)));
+    EXPECT_EQ(suite.status(), 0) << suite.out() << suite.err();
+  }
+};
+
+TEST_F(SshConforms, InOrderLaunchingAndOutput) {
+  expect_passed("load.*,config.*,order.*,launch.*,output.*,stop.*");
+}
+
+TEST_F(SshConforms, AsAnAllocation) {
+  expect_passed("alloc.*,orphans.*,detect.*,secure.*");
+}
+
+// The daemon turns away what is too much for it; here everybody comes at once.
+TEST_F(Ssh, LoginsThatAreTurnedAwayAreTriedAgain) {
+  start_lab("MaxStartups 2:50:4", "slots: 12, parallelism_per_host: 12, retries: 20", "'node1'");
+  set_environment("HOSTMESH_LAUNCH_TIMEOUT", "100s");
+  set_environment("HOSTMESH_HOST_SPAWN_READY_TIMEOUT", "100s");
+
+  Running hostmesh(run_script({"--extent", "hosts=12"}, "echo $HOSTMESH_RANK"));
+
+  ASSERT_TRUE(hostmesh.finish(std::chrono::seconds(100)));
+  EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
+  EXPECT_TRUE(says(sshd_->log(), "MaxStartups"));
+}
+
+}  // namespace
+}  // namespace hostmesh::test
