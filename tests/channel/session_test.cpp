@@ -21,6 +21,7 @@ Config session_config(Duration grace) {
   Config config;
   config.set(ConfigLayer::kRuntime, attribute::kTcpTlsLoopback, true);
   config.set(ConfigLayer::kRuntime, attribute::kSessionGrace, grace);
+  config.set(ConfigLayer::kRuntime, attribute::kSessionReturn, grace);
   return config;
 }
 

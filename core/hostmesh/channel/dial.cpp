@@ -23,6 +23,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kLongestPause = 250ms;
+// Of one attempt to resume a session. A first packet that was lost is repeated by the kernel after 1, 3, 7 s;
+// over a link that is back a new one is sooner.
+constexpr Duration kResumeConnectWithin = 1s;
+constexpr Duration kResumeHandshakeWithin = 3s;
 
 bool may_pass(int error) {
   return error == ECONNREFUSED || error == ENOENT || error == EAGAIN || error == ECONNRESET ||
@@ -38,7 +42,8 @@ bool is_connected_to_itself(int socket) {
 }
 
 // attempt -> (connecting ->) handshake -> done; each may go back to attempt after a pause, until the
-// deadline.
+// deadline. Whoever resumes a session knows that somebody did listen: a refusal then says that he is gone,
+// and all other failures may pass.
 class Dialler : public std::enable_shared_from_this<Dialler> {
  public:
   using Done = std::function<void(Result<detail::Established>)>;
@@ -53,6 +58,7 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
         done_(std::move(done)),
         connecting_(io_context_of(reactor)),
         deadline_timer_(reactor),
+        attempt_timer_(reactor),
         pause_(reactor) {}
 
   void begin() {
@@ -83,13 +89,14 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
     const auto address = detail::socket_address(addr_);
     if (!address) return finish(address.error());
     auto socket = detail::new_socket(addr_);
-    if (!socket) return finish(socket.error());
+    if (!socket) return fail(socket.error());
     if (::connect(socket->get(), address->get(), address->size) == 0) return on_connected(*std::move(socket));
     if (errno != EINPROGRESS) return on_connect_failed(errno);
     boost::system::error_code failure;
     connecting_.assign(socket->get(), failure);
-    if (failure) return finish(os_error(Cause::kResourceLimit, "watching " + addr_.text(), failure.value()));
+    if (failure) return fail(os_error(Cause::kResourceLimit, "watching " + addr_.text(), failure.value()));
     (void)socket->release();
+    bound_attempt(kResumeConnectWithin, "connecting to");
     connecting_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
                            [weak = weak_from_this()](const boost::system::error_code& aborted) {
                              const auto self = weak.lock();
@@ -129,17 +136,39 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
     if (stream && detail::needs_tls(addr_, limits_)) {
       stream = detail::dialling_tls(reactor_, *std::move(stream), options_.claim, options_.key);
     }
-    if (!stream) return finish(stream.error());
+    if (!stream) return fail(stream.error());
     shake_hands(*std::move(stream));
   }
 
   void on_connect_failed(int error) {
     const Error failure = os_error(detail::cause_of(error), "connecting to " + addr_.text(), error);
-    if (!may_pass(error)) return finish(failure);
+    const bool final = resumes() ? error == ECONNREFUSED : !may_pass(error);
+    if (final) return finish(failure);
     try_again(failure);
   }
 
+  // For want of something on this side.
+  void fail(const Error& failure) {
+    if (!resumes()) return finish(failure);
+    try_again(failure);
+  }
+
+  bool resumes() const { return ask_.wish == detail::SessionWish::kResume; }
+
+  // Only for those who resume: whoever dials first has the whole time for each attempt.
+  void bound_attempt(Duration within, const char* doing) {
+    if (!resumes()) return;
+    attempt_timer_.after(within, [this, within, doing] {
+      boost::system::error_code ignored;
+      connecting_.close(ignored);
+      handshake_.reset();
+      try_again(Error(Cause::kTimeout,
+                      std::string(doing) + " " + addr_.text() + " took over " + to_string(within)));
+    });
+  }
+
   void shake_hands(std::unique_ptr<detail::Stream> stream) {
+    bound_attempt(kResumeHandshakeWithin, "the handshake with");
     handshake_ = detail::Handshake::dialling(
         std::move(stream), options_, ask_, limits_,
         // One that was cancelled is dropped a turn later, and bytes may still reach it in between.
@@ -157,6 +186,7 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
   }
 
   void try_again(Error failure) {
+    attempt_timer_.cancel();
     last_failure_ = std::move(failure);
     if (next_pause_ == Duration::zero()) {
       next_pause_ = 1ms;
@@ -189,10 +219,15 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
 
   void rest() {
     deadline_timer_.cancel();
+    attempt_timer_.cancel();
     pause_.cancel();
     boost::system::error_code ignored;
     connecting_.close(ignored);
-    // Perhaps called from inside it.
+    drop_handshake();
+  }
+
+  // Perhaps called from inside it.
+  void drop_handshake() {
     if (handshake_) reactor_.post([dropped = std::shared_ptr<detail::Handshake>(std::move(handshake_))] {});
   }
 
@@ -205,6 +240,7 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
   boost::asio::posix::stream_descriptor connecting_;
   std::unique_ptr<detail::Handshake> handshake_;
   Timer deadline_timer_;
+  Timer attempt_timer_;
   Timer pause_;
   Duration next_pause_ = Duration::zero();
   Error last_failure_;

@@ -1,29 +1,21 @@
 // Session: a stream of bytes that outlives the connections which carry it, for tcp, where the end of a
 // connection is not the death of the peer.
 //
-// What is written is kept until the peer has said that it arrived. When the connection breaks, the dialler
-// connects again and both sides go on where the other stopped hearing: nothing is lost, nothing comes twice.
-// A session without a connection ends after the grace period. Reactor thread only.
+// What is written is kept until the peer has said that it was taken. When the connection breaks, the dialler
+// connects again and both sides go on where the other stopped: nothing is lost, nothing comes twice. Each
+// side speaks when it has nothing to say, so that a connection which only seems to be there breaks too.
+// Reactor thread only.
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <string>
 #include <unordered_map>
 
 #include "hostmesh/base/reactor.hpp"
-#include "hostmesh/channel/detail/handshake_messages.hpp"
-#include "hostmesh/channel/detail/limits.hpp"
-#include "hostmesh/channel/detail/stream.hpp"
-#include "hostmesh/channel/dial.hpp"
+#include "hostmesh/channel/detail/session_core.hpp"
 #include "hostmesh/channel/peer.hpp"
 
 namespace hostmesh::detail {
-
-// An attempt to connect again, under way; destruction ends it.
-using Redial = std::function<std::unique_ptr<Dial>(
-    const SessionName& name, Deadline deadline, std::function<void(Result<std::unique_ptr<Stream>>)> done)>;
-
-class SessionCore;
 
 // The sessions that peers may come back to. One per listener.
 class SessionTable {

@@ -1,4 +1,4 @@
-// The bytes of a session: records of u32 payload length, u64 number of bytes received so far, payload; little
+// The bytes of a session: records of u32 payload length, u64 number of bytes taken so far, payload; little
 // endian. Pure.
 //
 // The length kEndOfSession says that the session is over: nothing will come any more, over no connection.
@@ -17,6 +17,8 @@ namespace hostmesh::detail {
 
 inline constexpr std::size_t kRecordHeader = 12;             // bytes
 inline constexpr std::size_t kMaxRecordPayload = 256 << 10;  // bytes
+// Bytes that may be on their way: written, and not said to have been taken.
+inline constexpr std::size_t kSessionWindow = 1 << 20;
 inline constexpr std::uint32_t kEndOfSession = 0xffffffff;
 
 using RecordHeader = std::array<std::uint8_t, kRecordHeader>;
