@@ -1,145 +1,35 @@
 // Sessions: connections that break and come back, and those that do not.
 #include "hostmesh/channel/detail/session.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
-#include <array>
-#include <atomic>
-#include <list>
 #include <random>
 
+#include "channel/relay.hpp"
 #include "channel/support.hpp"
 #include "hostmesh/channel/detail/session_records.hpp"
 #include "hostmesh/channel/detail/socket.hpp"
+#include "hostmesh/channel/detail/tls.hpp"
 
 namespace hostmesh::test {
 namespace {
 
-Config session_config(Duration grace) {
+// What is not said takes so long that it does not happen.
+struct Times {
+  Duration grace = kHang;
+  Duration back = kHang;
+  Duration silence = kHang;
+};
+
+Config session_config(const Times& times = {}) {
   Config config;
   config.set(ConfigLayer::kRuntime, attribute::kTcpTlsLoopback, true);
-  config.set(ConfigLayer::kRuntime, attribute::kSessionGrace, grace);
-  config.set(ConfigLayer::kRuntime, attribute::kSessionReturn, grace);
+  config.set(ConfigLayer::kRuntime, attribute::kSessionGrace, times.grace);
+  config.set(ConfigLayer::kRuntime, attribute::kSessionReturn, times.back);
+  config.set(ConfigLayer::kRuntime, attribute::kSessionSilence, times.silence);
   return config;
 }
-
-// Stands between diallers and a listener and passes bytes on, until it cuts: after some bytes, or when told.
-class Relay {
- public:
-  explicit Relay(const ChannelAddr& listener) : listener_(listener) {
-    auto socket = detail::new_socket(listener);
-    const auto address = detail::socket_address(ChannelAddr::any(Transport::kTcp));
-    if (::bind(socket->get(), address->get(), address->size) != 0 || ::listen(socket->get(), 16) != 0) {
-      throw Error(Cause::kIo, "no socket between");
-    }
-    addr_ = *detail::socket_name(socket->get(), detail::SocketEnd::kLocal);
-    accepting_ = *std::move(socket);
-    int ends[2];
-    if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) throw Error(Cause::kIo, "no pipe");
-    wake_read_.reset(ends[0]);
-    wake_write_.reset(ends[1]);
-  }
-  ~Relay() {
-    stopping_ = true;
-    wake();
-    if (thread_.joinable()) thread_.join();
-  }
-  // Cuts `cuts` connections, each after a random number of bytes; those after them live on.
-  void run(unsigned seed, int cuts) {
-    cuts_left_ = cuts;
-    random_.seed(seed);
-    thread_ = std::thread([this] { serve(); });
-  }
-  void cut_all() {
-    cut_now_ = true;
-    wake();
-  }
-  void refuse_all() {
-    refusing_ = true;
-    cut_all();
-  }
-  const ChannelAddr& addr() const { return addr_; }
-  int cuts_left() const { return cuts_left_; }
-
- private:
-  struct Pair {
-    UniqueFd near;
-    UniqueFd far;
-    std::size_t left;  // bytes until it is cut
-    bool limited;
-  };
-
-  void wake() { (void)!::write(wake_write_.get(), "", 1); }
-
-  void serve() {
-    while (!stopping_) {
-      std::vector<pollfd> all{{accepting_.get(), POLLIN, 0}, {wake_read_.get(), POLLIN, 0}};
-      for (const Pair& pair : pairs_) {
-        all.push_back({pair.near.get(), POLLIN, 0});
-        all.push_back({pair.far.get(), POLLIN, 0});
-      }
-      if (::poll(all.data(), all.size(), -1) < 0) continue;
-      if (all[1].revents != 0) {
-        char byte = 0;
-        while (::read(wake_read_.get(), &byte, 1) > 0) {
-        }
-      }
-      std::size_t at = 2;
-      for (auto pair = pairs_.begin(); pair != pairs_.end(); at += 2) {
-        const bool lives = (all[at].revents == 0 || pass(*pair, pair->near, pair->far)) &&
-                           (all[at + 1].revents == 0 || pass(*pair, pair->far, pair->near));
-        pair = lives ? std::next(pair) : pairs_.erase(pair);
-      }
-      if (cut_now_.exchange(false)) pairs_.clear();
-      if (all[0].revents != 0) accept();
-    }
-  }
-
-  void accept() {
-    UniqueFd near(::accept4(accepting_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (!near || refusing_) return;
-    auto far = detail::new_socket(listener_);
-    const auto address = detail::socket_address(listener_);
-    ::fcntl(far->get(), F_SETFL, 0);
-    if (::connect(far->get(), address->get(), address->size) != 0) return;
-    const bool limited = cuts_left_ > 0;
-    pairs_.push_back({std::move(near), *std::move(far), 1 + random_() % 40'000, limited});
-  }
-
-  bool pass(Pair& pair, const UniqueFd& from, const UniqueFd& to) {
-    std::array<std::uint8_t, 8192> buffer;
-    const ssize_t count = ::recv(from.get(), buffer.data(), buffer.size(), 0);
-    if (count <= 0) return false;
-    std::size_t size = static_cast<std::size_t>(count);
-    const bool cut = pair.limited && size >= pair.left;
-    if (cut) size = pair.left;
-    pair.left -= pair.limited ? size : 0;
-    (void)::send(to.get(), buffer.data(), size, MSG_NOSIGNAL);
-    if (!cut) return true;
-    --cuts_left_;
-    if (random_() % 2 == 0) {  // the rude way
-      const linger at_once{.l_onoff = 1, .l_linger = 0};
-      ::setsockopt(pair.near.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-      ::setsockopt(pair.far.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    }
-    return false;
-  }
-
-  ChannelAddr listener_;
-  ChannelAddr addr_;
-  UniqueFd accepting_;
-  UniqueFd wake_read_;
-  UniqueFd wake_write_;
-  std::list<Pair> pairs_;
-  std::mt19937 random_;
-  std::atomic<int> cuts_left_ = 0;
-  std::atomic<bool> stopping_ = false;
-  std::atomic<bool> cut_now_ = false;
-  std::atomic<bool> refusing_ = false;
-  std::thread thread_;
-};
 
 std::string numbered(int number, std::mt19937& random) {
   std::string text = std::to_string(number) + ":";
@@ -148,93 +38,202 @@ std::string numbered(int number, std::mt19937& random) {
 
 class Sessions : public ::testing::Test {
  protected:
+  // A connection by way of the relay, and both its ends started.
+  void connect_ends(const Times& near, const Times& far) {
+    server_ = std::make_unique<Server>(far_, ChannelAddr::any(Transport::kTcp), session_config(far));
+    relay_ = std::make_unique<Relay>(server_->addr());
+    relay_->run(7, cuts_);
+    client_ = connect(near_, relay_->addr(), 0, session_config(near));
+    accepted_ = server_->take();
+    client_->start();
+    accepted_->start();
+  }
+  void connect_ends(const Times& both = {}) { connect_ends(both, both); }
+
+  void expect_gone(End& end, std::string_view why) {
+    ASSERT_TRUE(end.wait_closed());
+    const CloseReason reason = end.seen().get().closes[0];
+    EXPECT_FALSE(reason.orderly);
+    EXPECT_EQ(reason.cause, Cause::kPeerGone) << reason.text;
+    EXPECT_NE(reason.text.find(why), std::string::npos) << reason.text;
+  }
+
+  int cuts_ = 0;
   Loop near_;
   Loop far_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<Relay> relay_;
+  std::unique_ptr<End> client_;
+  std::unique_ptr<End> accepted_;
 };
 
 TEST_F(Sessions, AHundredCutsLoseNothingAndRepeatNothing) {
-  Server server(far_, ChannelAddr::any(Transport::kTcp), session_config(kHang));
-  Relay relay(server.addr());
-  relay.run(7, 100);
-  const auto client = connect(near_, relay.addr(), 0, session_config(kHang));
-  const auto accepted = server.take();
-  client->start();
-  accepted->start();
+  cuts_ = 100;
+  connect_ends();
 
-  // On until the cuts are used up.
+  // On until the cuts are used up. Now and then one does not read while it is sent to.
   std::mt19937 random(1);
   std::vector<std::string> sent;
-  while (relay.cuts_left() > 0 || sent.size() < 100) {
+  while (relay_->cuts_left() > 0 || sent.size() < 100) {
+    const std::unique_ptr<End>& sleepy = random() % 2 == 0 ? client_ : accepted_;
+    sleepy->loop().call([&] { (*sleepy)->pause_reading(); });
     for (int i = 0; i < 20; ++i) {
       sent.push_back(numbered(static_cast<int>(sent.size()), random));
-      ASSERT_EQ(client->send(SendClass::kControl, sent.back()), SendResult::kQueued);
-      ASSERT_EQ(accepted->send(SendClass::kControl, sent.back()), SendResult::kQueued);
+      ASSERT_EQ(client_->send(SendClass::kControl, sent.back()), SendResult::kQueued);
+      ASSERT_EQ(accepted_->send(SendClass::kControl, sent.back()), SendResult::kQueued);
     }
-    ASSERT_TRUE(accepted->wait_messages(sent.size())) << relay.cuts_left();
-    ASSERT_TRUE(client->wait_messages(sent.size())) << relay.cuts_left();
+    End& awake = sleepy == client_ ? *accepted_ : *client_;
+    ASSERT_TRUE(awake.wait_messages(sent.size())) << relay_->cuts_left();
+    sleepy->loop().call([&] { (*sleepy)->resume_reading(); });
+    ASSERT_TRUE(sleepy->wait_messages(sent.size())) << relay_->cuts_left();
   }
-  client->close("done");
+  client_->close("done");
 
-  ASSERT_TRUE(client->wait_closed());
-  ASSERT_TRUE(accepted->wait_closed());
-  for (End* end : {client.get(), accepted.get()}) {
+  ASSERT_TRUE(client_->wait_closed());
+  ASSERT_TRUE(accepted_->wait_closed());
+  for (End* end : {client_.get(), accepted_.get()}) {
     const Seen seen = end->seen().get();
     ASSERT_EQ(seen.messages.size(), sent.size());
     for (std::size_t i = 0; i < sent.size(); ++i) ASSERT_EQ(seen.messages[i].second, sent[i]) << i;
     EXPECT_TRUE(seen.closes[0].orderly) << seen.closes[0].text;
   }
-  EXPECT_EQ(far_.call([&] { return server.listener().accepted(); }), 1U) << "one connection for its users";
+  EXPECT_EQ(far_.call([&] { return server_->listener().accepted(); }), 1U) << "one connection for its users";
 }
 
 TEST_F(Sessions, ABrokenConnectionIsNotYetClosed) {
-  Server server(far_, ChannelAddr::any(Transport::kTcp), session_config(kHang));
-  Relay relay(server.addr());
-  relay.run(1, 0);
-  const auto client = connect(near_, relay.addr(), 0, session_config(kHang));
-  const auto accepted = server.take();
-  client->start();
-  accepted->start();
+  connect_ends();
 
-  relay.cut_all();
-  client->send(SendClass::kControl, "after the cut");
+  relay_->cut_all();
+  client_->send(SendClass::kControl, "after the cut");
 
-  ASSERT_TRUE(accepted->wait_messages(1));
-  EXPECT_TRUE(client->seen().get().closes.empty());
-  EXPECT_TRUE(accepted->seen().get().closes.empty());
+  ASSERT_TRUE(accepted_->wait_messages(1));
+  EXPECT_TRUE(client_->seen().get().closes.empty());
+  EXPECT_TRUE(accepted_->seen().get().closes.empty());
 }
 
 TEST_F(Sessions, WhatDoesNotComeBackInTimeIsClosedOnBothSidesSayingSo) {
-  Server server(far_, ChannelAddr::any(Transport::kTcp), session_config(100ms));
-  Relay relay(server.addr());
-  relay.run(1, 0);
-  const auto client = connect(near_, relay.addr(), 0, session_config(100ms));
-  const auto accepted = server.take();
-  client->start();
-  accepted->start();
+  connect_ends({.grace = 100ms});
 
-  relay.refuse_all();
+  relay_->refuse_all();
 
-  for (End* end : {client.get(), accepted.get()}) {
-    ASSERT_TRUE(end->wait_closed());
-    const CloseReason reason = end->seen().get().closes[0];
-    EXPECT_FALSE(reason.orderly);
-    EXPECT_EQ(reason.cause, Cause::kPeerGone) << reason.text;
-    EXPECT_NE(reason.text.find("resumed"), std::string::npos) << reason.text;
+  expect_gone(*client_, "could not be resumed");
+  expect_gone(*accepted_, "was not resumed");
+}
+
+TEST_F(Sessions, ADiallerKnowsAtOnceThatNobodyListensAnyMore) {
+  connect_ends();
+
+  relay_->die();
+
+  expect_gone(*client_, "refused");
+}
+
+TEST_F(Sessions, AListenerWaitsForWhoseConnectionEndedForAShortTimeOnly) {
+  connect_ends({}, {.back = 50ms});
+
+  relay_->refuse_all();
+
+  expect_gone(*accepted_, "within 50ms");
+}
+
+TEST_F(Sessions, ASilentConnectionIsReplacedAndNothingIsLost) {
+  connect_ends({.silence = 100ms});
+
+  relay_->fall_silent();
+  client_->send(SendClass::kControl, "into the silence");
+  accepted_->send(SendClass::kControl, "into the silence");
+  relay_->pass();
+
+  for (End* end : {client_.get(), accepted_.get()}) {
+    ASSERT_TRUE(end->wait_messages(1));
+    EXPECT_EQ(end->seen().get().messages.size(), 1U);
+    EXPECT_TRUE(end->seen().get().closes.empty());
   }
+  EXPECT_GE(relay_->taken(), 2);
+}
+
+// The dialler alone has noticed: its old connection must not look as if its process had died.
+TEST_F(Sessions, WhoseConnectionFellSilentDoesNotSeemToHaveDied) {
+  connect_ends({.silence = 100ms}, {.back = Duration::zero()});
+
+  relay_->deafen_diallers();
+  client_->send(SendClass::kControl, "alive");
+
+  ASSERT_TRUE(relay_->wait_taken(2));
+  ASSERT_TRUE(accepted_->wait_messages(1));
+  accepted_->send(SendClass::kControl, "alive too");
+  ASSERT_TRUE(client_->wait_messages(1));
+  EXPECT_TRUE(accepted_->seen().get().closes.empty());
+}
+
+TEST_F(Sessions, SilenceForGoodIsTheEndOnBothSides) {
+  connect_ends({.grace = 500ms, .silence = 100ms});
+
+  relay_->fall_silent();
+
+  expect_gone(*client_, "silent for 100ms");
+  expect_gone(*accepted_, "silent for 100ms");
+}
+
+TEST_F(Sessions, WhoDoesNotReadIsNotSilent) {
+  connect_ends({.grace = 1s, .silence = 100ms});
+  far_.call([&] { (*accepted_)->pause_reading(); });
+  client_->send(SendClass::kControl, "read later");
+
+  // Long enough to have counted as gone.
+  Watched<bool> over;
+  std::unique_ptr<Timer> timer;
+  near_.call([&] {
+    timer = std::make_unique<Timer>(near_.reactor());
+    timer->after(2s, [&] { over.change([](bool& value) { value = true; }); });
+  });
+  ASSERT_TRUE(over.wait([](bool value) { return value; }));
+  near_.call([&] { timer.reset(); });
+
+  far_.call([&] { (*accepted_)->resume_reading(); });
+  ASSERT_TRUE(accepted_->wait_messages(1));
+  EXPECT_EQ(relay_->taken(), 1);
+  EXPECT_TRUE(client_->seen().get().closes.empty());
+}
+
+TEST_F(Sessions, WhoDoesNotReadCanStillSendWithoutEnd) {
+  connect_ends();
+  constexpr int kMany = 8;  // of 1 MiB: more than fits between the two
+  near_.call([&] { (*client_)->pause_reading(); });
+  for (int i = 0; i < kMany; ++i) accepted_->send(SendClass::kControl, std::string(1 << 20, 'a'));
+
+  for (int i = 0; i < kMany; ++i) client_->send(SendClass::kControl, std::string(1 << 20, 'c'));
+
+  ASSERT_TRUE(accepted_->wait_messages(kMany));
+  EXPECT_TRUE(client_->seen().get().messages.empty());
+  near_.call([&] { (*client_)->resume_reading(); });
+  ASSERT_TRUE(client_->wait_messages(kMany));
 }
 
 TEST_F(Sessions, ASessionThatIsOverIsNotWaitedFor) {
-  Server server(far_, ChannelAddr::any(Transport::kTcp), session_config(kHang));
-  Relay relay(server.addr());
-  relay.run(1, 0);
-  const auto client = connect(near_, relay.addr(), 0, session_config(kHang));
-  const auto accepted = server.take();
-  client->start();
+  connect_ends();
 
-  accepted->drop();
+  accepted_->drop();
 
-  ASSERT_TRUE(client->wait_closed());
-  EXPECT_EQ(client->seen().get().closes[0].cause, Cause::kPeerGone);
+  ASSERT_TRUE(client_->wait_closed());
+  EXPECT_EQ(client_->seen().get().closes[0].cause, Cause::kPeerGone);
+}
+
+int user_timeout_ms(const Config& config) {
+  const auto addr = ChannelAddr::any(Transport::kTcp);
+  const auto socket = detail::new_socket(addr);
+  if (!socket || !detail::watch_link(socket->get(), addr, detail::Limits(config))) return -1;
+  int value = 0;
+  socklen_t size = sizeof value;
+  ::getsockopt(socket->get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size);
+  return value;
+}
+
+TEST(Links, AreWatchedByTheKernelWhereTheyMayBreak) {
+  EXPECT_EQ(user_timeout_ms(session_config({.grace = 7s, .silence = 3s})), 7000);
+  EXPECT_EQ(user_timeout_ms(session_config({.grace = 0s, .silence = 3s})), 3000);
+  EXPECT_EQ(user_timeout_ms(session_config({.grace = 0s, .silence = 0s})), 0);
+  EXPECT_EQ(user_timeout_ms(Config()), 0) << "within this machine";
 }
 
 TEST(SessionTable, KnowsNobodyWhoWasNotThere) {

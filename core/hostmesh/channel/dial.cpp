@@ -132,6 +132,8 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
     if (addr_.transport() == Transport::kTcp && is_connected_to_itself(socket.get())) {
       return on_connect_failed(ECONNREFUSED);
     }
+    if (auto watched = detail::watch_link(socket.get(), addr_, limits_); !watched)
+      return fail(watched.error());
     auto stream = detail::make_fd_stream(reactor_, std::move(socket), addr_);
     if (stream && detail::needs_tls(addr_, limits_)) {
       stream = detail::dialling_tls(reactor_, *std::move(stream), options_.claim, options_.key);

@@ -102,6 +102,7 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
   bool accept_one();
   // What a peer gets for the way that it came.
   struct Way {
+    ChannelAddr dialled;
     bool tls = false;
     bool sessions = false;
   };
@@ -216,6 +217,10 @@ bool Listener::Impl::accept_one() {
     return false;
   }
   const Way way = way_of(socket.get());
+  if (auto watched = detail::watch_link(socket.get(), way.dialled, limits); !watched) {
+    refuse(watched.error(), addr.text());
+    return !closed;
+  }
   auto stream = detail::make_fd_stream(reactor, std::move(socket), addr);
   if (stream) {
     begin_handshake(*std::move(stream), way);
@@ -232,10 +237,12 @@ bool Listener::Impl::accept_one() {
 
 // By the address that the peer dialled: a listener at every address has more than one.
 Listener::Impl::Way Listener::Impl::way_of(int socket) const {
-  if (addr.transport() != Transport::kTcp) return {};
+  if (addr.transport() != Transport::kTcp) return {.dialled = addr};
   const auto name = detail::socket_name(socket, detail::SocketEnd::kLocal);
   const ChannelAddr& dialled = name ? *name : bound;
-  return {.tls = detail::needs_tls(dialled, limits), .sessions = detail::may_resume(dialled, limits)};
+  return {.dialled = dialled,
+          .tls = detail::needs_tls(dialled, limits),
+          .sessions = detail::may_resume(dialled, limits)};
 }
 
 void Listener::Impl::begin_handshake(std::unique_ptr<detail::Stream> stream, Way way) {

@@ -69,7 +69,6 @@ void SessionCore::resume(std::unique_ptr<Stream> stream) {
   if (over_) return;
   grace_timer_.cancel();
   drop_soon(std::move(stream_));
-  drop_soon(std::move(silent_stream_));
   // It was not said to have arrived, so it comes again.
   inbox_.drop(inbox_.size());
   awaiting_position_ = true;
@@ -91,6 +90,7 @@ void SessionCore::break_off(Break how, std::string why) {
   // The answer to our end: the peer has all, or would not take it.
   if (leaving_ && end_sent_) return end(Error());
   if (how == Break::kSilent && redial_) {
+    drop_soon(std::move(silent_stream_));
     stream_->set_events(nullptr);
     silent_stream_ = std::move(stream_);
   } else {
@@ -178,7 +178,9 @@ bool SessionCore::take_position(std::uint64_t received) {
   if (record_.open && record_.size > 0) received = std::min(received, written_ + payload_sent());
   kept_.drop(received - acknowledged_);
   acknowledged_ = received;
-  if (std::exchange(awaiting_position_, false)) written_ = received;
+  if (!std::exchange(awaiting_position_, false)) return true;
+  written_ = received;
+  drop_soon(std::move(silent_stream_));
   return true;
 }
 

@@ -103,7 +103,8 @@ class SessionCore final : private StreamEvents, public std::enable_shared_from_t
   Duration silence_;  // zero: never
   Redial redial_;
   std::unique_ptr<Stream> stream_;
-  // Fell silent, at the dialler: closed when it is replaced, so that the peer does not take its end for ours.
+  // Fell silent, at the dialler: closed when the peer goes on over another, so that it does not take the end
+  // of this one for ours.
   std::unique_ptr<Stream> silent_stream_;
   StreamEvents* events_ = nullptr;
 
