@@ -48,7 +48,7 @@ inline constexpr Attribute<bool> kTcpTlsLoopback{"TCP_TLS_LOOPBACK", false};  //
 inline constexpr Attribute<Duration> kSessionSilence{"SESSION_SILENCE", 4s};  // zero: never
 inline constexpr Attribute<Duration> kSessionGrace{"SESSION_GRACE", 10s};     // zero: they may not come back
 inline constexpr Attribute<Duration> kSessionReturn{"SESSION_RETURN", 1s};
-// The numeric address to listen at, and the one to give to others; empty: the one that is listened at.
+// The address or name to listen at, and the one to give to others; empty: the one that is listened at.
 inline constexpr Attribute<std::string_view> kTcpBind{"TCP_BIND", "127.0.0.1", false};
 inline constexpr Attribute<std::string_view> kTcpAdvertise{"TCP_ADVERTISE", "", false};
 inline constexpr Attribute<Duration> kMessageDeliveryTimeout{"MESSAGE_DELIVERY_TIMEOUT", 30s};

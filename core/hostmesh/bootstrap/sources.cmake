@@ -1,2 +1,2 @@
 hostmesh_room(bootstrap SOURCES allocator.cpp child.cpp child_end.cpp exec_request.cpp gate.cpp in_process_launcher.cpp
-  local_proc.cpp messages.cpp node.cpp orphans.cpp runtime.cpp)
+  local_proc.cpp messages.cpp node.cpp orphans.cpp runtime.cpp tcp_names.cpp)
