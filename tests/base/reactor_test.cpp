@@ -45,6 +45,19 @@ TEST(Reactor, KnowsItsThread) {
   EXPECT_FALSE(reactor.on_thread());
 }
 
+TEST(Reactor, RunsAgainAfterItWasStopped) {
+  Reactor reactor;
+  int runs = 0;
+  for (int i = 0; i < 2; ++i) {
+    reactor.post([&] {
+      ++runs;
+      reactor.stop();
+    });
+    reactor.run();
+  }
+  EXPECT_EQ(runs, 2);
+}
+
 TEST(Reactor, WhatWasPostedAndNeverRanIsDestroyed) {
   const auto token = std::make_shared<int>(0);
   {

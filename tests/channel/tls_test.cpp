@@ -25,6 +25,7 @@ Config tls_config(Duration handshake_timeout = kHang) {
   Config config;
   config.set(ConfigLayer::kRuntime, attribute::kTcpTlsLoopback, true);
   config.set(ConfigLayer::kRuntime, attribute::kHandshakeTimeout, handshake_timeout);
+  config.set(ConfigLayer::kRuntime, attribute::kSessionGrace, Duration::zero());
   return config;
 }
 

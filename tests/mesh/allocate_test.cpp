@@ -77,6 +77,35 @@ TEST_F(Allocate, WorksOverTcp) {
   mesh.shutdown();
 }
 
+// A host is the stock child, which asks the resolver in another way than we do.
+TEST_F(Allocate, WhereToListenMayBeAName) {
+  config().set(ConfigLayer::kTestOverride, attribute::kTcpBind, "localhost");
+  BootstrapCommand named = BootstrapCommand::stock();
+  named.environment.emplace_back("HOSTMESH_TCP_BIND=localhost");
+
+  HostMesh mesh = HostMesh::allocate(
+      runtime(), alloc({.extent = {{"hosts", 2}}, .transport = Transport::kTcp}, std::move(named)), "test");
+
+  for (const HostRef& host : mesh.ref().hosts()) EXPECT_TRUE(host.addr().is_loopback()) << host.addr().text();
+  mesh.shutdown();
+}
+
+TEST_F(Allocate, ANameOfOursThatNobodyHasIsNamed) {
+  config().set(ConfigLayer::kTestOverride, attribute::kTcpBind, "no-such-host.invalid");
+  const Error error = error_of([&] {
+    (void)alloc({.extent = {{"hosts", 1}}, .transport = Transport::kTcp});
+  });
+  EXPECT_NE(error.text().find("TCP_BIND is 'no-such-host.invalid'"), std::string::npos) << error.text();
+}
+
+TEST_F(Allocate, ANameOfAHostsThatNobodyHasIsNamed) {
+  BootstrapCommand lost = BootstrapCommand::stock();
+  lost.environment.emplace_back("HOSTMESH_TCP_BIND=no-such-host.invalid");
+  auto doomed = alloc({.extent = {{"hosts", 1}}, .transport = Transport::kTcp}, std::move(lost));
+  const Error error = error_of([&] { (void)HostMesh::allocate(runtime(), std::move(doomed), "test"); });
+  EXPECT_NE(error.text().find("TCP_BIND is 'no-such-host.invalid'"), std::string::npos) << error.text();
+}
+
 TEST_P(AllocateBy, BringsUpManyHosts) {
   HostMesh mesh = hosts({{"hosts", 64}});
 

@@ -42,7 +42,13 @@ inline constexpr Attribute<Duration> kHandshakeTimeout{"HANDSHAKE_TIMEOUT", 5s};
 // Tcp is TLS, except between addresses of this machine.
 inline constexpr Attribute<bool> kTcpInsecure{"TCP_INSECURE", false};         // plain between machines too
 inline constexpr Attribute<bool> kTcpTlsLoopback{"TCP_TLS_LOOPBACK", false};  // TLS within this machine too
-// The numeric address to listen at, and the one to give to others; empty: the one that is listened at.
+// Connections over TLS or between machines, which may break and come back: silence until one counts as
+// broken; from the last sign of life until its peer counts as gone; the same from an end without goodbye,
+// where the peer is who must come back.
+inline constexpr Attribute<Duration> kSessionSilence{"SESSION_SILENCE", 4s};  // zero: never
+inline constexpr Attribute<Duration> kSessionGrace{"SESSION_GRACE", 10s};     // zero: they may not come back
+inline constexpr Attribute<Duration> kSessionReturn{"SESSION_RETURN", 1s};
+// The address or name to listen at, and the one to give to others; empty: the one that is listened at.
 inline constexpr Attribute<std::string_view> kTcpBind{"TCP_BIND", "127.0.0.1", false};
 inline constexpr Attribute<std::string_view> kTcpAdvertise{"TCP_ADVERTISE", "", false};
 inline constexpr Attribute<Duration> kMessageDeliveryTimeout{"MESSAGE_DELIVERY_TIMEOUT", 30s};

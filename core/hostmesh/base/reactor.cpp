@@ -13,10 +13,11 @@ Reactor::Reactor() : impl_(std::make_unique<Impl>()) {}
 Reactor::~Reactor() = default;
 
 void Reactor::run() {
-  const auto work = boost::asio::make_work_guard(impl_->context);
+  auto work = boost::asio::make_work_guard(impl_->context);
   impl_->thread = std::this_thread::get_id();
   impl_->context.run();
   impl_->thread = std::thread::id();
+  work.reset();              // the last of the work stops the context again
   impl_->context.restart();  // for the next run(); a stop() before the first one counts
 }
 

@@ -430,6 +430,7 @@ class PluginAllocator final : public Allocator {
                   "the transport 'local' reaches procs of one process only, and allocator '" +
                       plugin_->description().name + "' starts processes");
     }
+    prepare_gate(spec.transport);
     auto allocation = std::make_shared<Allocation>(runtime_.node(), std::move(spec), command_);
     try {
       runtime_.run_on_reactor(
@@ -449,6 +450,19 @@ class PluginAllocator final : public Allocator {
   }
 
  private:
+  // Waits for a name server, if need be: on the caller's thread, not on the reactor.
+  void prepare_gate(Transport transport) {
+    const auto prepared = std::make_shared<std::promise<Result<>>>();
+    auto result = prepared->get_future();
+    runtime_.run_on_reactor([&] {
+      bootstrap::Node& node = runtime_.node();
+      node.gate.prepare(transport, Deadline::after(node.config.get(attribute::kLaunchTimeout)),
+                        [prepared](Result<> ready) { prepared->set_value(std::move(ready)); });
+    });
+    const auto ready = result.get();
+    if (!ready) throw ready.error().with_phase("listen");
+  }
+
   Runtime& runtime_;
   const std::shared_ptr<Plugin> plugin_;
   const OptionValues options_;

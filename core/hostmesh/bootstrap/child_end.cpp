@@ -34,15 +34,20 @@ ChildEnd::ChildEnd(Node& node, Payload payload, ChannelAddr owner, ChildHooks ho
 
 ChildEnd::~ChildEnd() = default;
 
-Result<ChannelAddr> ChildEnd::listen() {
-  if (!payload_.listen_on) return ChannelAddr();
+void ChildEnd::begin() {
+  if (!payload_.listen_on) return begin_at(ChannelAddr());
   const auto transport = parse_transport(*payload_.listen_on);
-  if (!transport) return transport.error();
-  return node_.gate.address(*transport);
+  if (!transport) return begin_at(transport.error());
+  node_.gate.prepare(
+      *transport, Deadline::after(node_.config.get(attribute::kHelloTimeout)),
+      [weak = weak_from_this(), transport = *transport](const Result<>& ready) {
+        const auto self = weak.lock();
+        if (!self) return;
+        self->begin_at(ready ? self->node_.gate.address(transport) : Result<ChannelAddr>(ready.error()));
+      });
 }
 
-void ChildEnd::begin() {
-  const auto address = listen();
+void ChildEnd::begin_at(const Result<ChannelAddr>& address) {
   if (!address) {
     return node_.reactor.post([weak = weak_from_this(), why = failed("cannot listen", address.error())] {
       if (const auto self = weak.lock()) self->events_.failed(why);

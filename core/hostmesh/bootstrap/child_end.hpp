@@ -46,7 +46,8 @@ class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
   void tell(const M& message) {
     link_->send_side(pack(message), SendClass::kControl);
   }
-  Result<ChannelAddr> listen();
+  // Listening there; not a valid address: nowhere.
+  void begin_at(const Result<ChannelAddr>& address);
   void on_connected(const Hello& hello, std::shared_ptr<Connection> connection);
   void on_message(ByteView bytes);
   void start_proc(const StartProc& start);

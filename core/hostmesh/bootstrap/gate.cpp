@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/bootstrap/tcp_names.hpp"
 #include "hostmesh/channel/stdio.hpp"
 
 namespace hostmesh::bootstrap {
@@ -23,24 +24,7 @@ struct Party {
 
 struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
   Impl(Reactor& its_reactor, const Config& its_config, ActorSystem& its_system)
-      : reactor(its_reactor), config(its_config), system(its_system) {}
-
-  Result<ChannelAddr> bind_address(Transport transport) const {
-    if (transport != Transport::kTcp) return ChannelAddr::any(transport);
-    const std::string ip = config.get(attribute::kTcpBind);
-    auto bind = ChannelAddr::tcp(ip, 0);
-    if (!bind) {
-      return Error(Cause::kConfiguration, "TCP_BIND is '" + ip + "', which is no numeric address");
-    }
-    const bool everywhere = bind->name() == "0.0.0.0" || bind->name() == "::";
-    if (everywhere && config.get(attribute::kTcpAdvertise).empty()) {
-      return Error(
-          ErrorInfo{.cause = Cause::kConfiguration,
-                    .message = "TCP_BIND is '" + ip + "', which others cannot dial",
-                    .hint = "set TCP_ADVERTISE to the numeric address under which they reach this machine"});
-    }
-    return bind;
-  }
+      : reactor(its_reactor), config(its_config), system(its_system), names(its_reactor, its_config) {}
 
   // One child's connection, from its first message on; the Children's way to speak to it.
   struct Visitor final : ChildControl, std::enable_shared_from_this<Visitor> {
@@ -237,6 +221,7 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
   Reactor& reactor;
   const Config& config;
   ActorSystem& system;
+  TcpNames names;
   std::map<std::string, Party> parties;
   std::map<Transport, std::unique_ptr<Listener>> listeners;
   std::set<std::shared_ptr<Visitor>> visitors;
@@ -266,13 +251,20 @@ Gate::~Gate() {
   impl_->listeners.clear();
 }
 
+void Gate::prepare(Transport transport, Deadline deadline, std::function<void(Result<>)> done) {
+  if (transport != Transport::kTcp || impl_->listeners[transport]) return done({});
+  impl_->names.resolve(deadline, std::move(done));
+}
+
 Result<ChannelAddr> Gate::address(Transport transport) {
   auto& listener = impl_->listeners[transport];
   if (!listener) {
     const std::weak_ptr<Impl> weak = impl_;
-    auto bind = impl_->bind_address(transport);
-    if (!bind) return bind.error().with_phase("listen");
     const bool tcp = transport == Transport::kTcp;
+    const auto bind = tcp ? impl_->names.bind() : Result<ChannelAddr>(ChannelAddr::any(transport));
+    if (!bind) return bind.error().with_phase("listen");
+    auto advertise = tcp ? impl_->names.advertise() : Result<std::string>(std::string());
+    if (!advertise) return advertise.error().with_phase("listen");
     auto made = Listener::listen(impl_->reactor, *bind,
                                  {.identity = kOwnerIdentity,
                                   .key_of = [weak](const PeerClaim& claim) -> Result<Secret> {
@@ -281,7 +273,7 @@ Result<ChannelAddr> Gate::address(Transport transport) {
                                       return Error(Cause::kAuthentication, "nobody is let in any more");
                                     return self->key_of(claim);
                                   },
-                                  .advertise = tcp ? impl_->config.get(attribute::kTcpAdvertise) : "",
+                                  .advertise = *std::move(advertise),
                                   .on_refused =
                                       [](const Error& why, const std::string& who) {
                                         const std::string line = "a peer was turned away " +

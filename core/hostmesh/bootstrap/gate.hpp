@@ -36,6 +36,9 @@ class Gate {
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
+  // To be called before address(): resolves the names in the configuration of tcp, if there are any. `done`
+  // runs once, within this call when there is nothing to wait for, and not after the Gate's destruction.
+  void prepare(Transport transport, Deadline deadline, std::function<void(Result<>)> done);
   // The address for children that reach us over `transport`; the listener is made at the first call.
   Result<ChannelAddr> address(Transport transport);
 

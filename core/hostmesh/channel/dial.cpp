@@ -12,6 +12,7 @@
 #include "hostmesh/channel/detail/fd_stream.hpp"
 #include "hostmesh/channel/detail/handshake.hpp"
 #include "hostmesh/channel/detail/local.hpp"
+#include "hostmesh/channel/detail/session.hpp"
 #include "hostmesh/channel/detail/socket.hpp"
 #include "hostmesh/channel/detail/tls.hpp"
 
@@ -22,6 +23,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kLongestPause = 250ms;
+// Of one attempt to resume a session. A first packet that was lost is repeated by the kernel after 1, 3, 7 s;
+// over a link that is back a new one is sooner.
+constexpr Duration kResumeConnectWithin = 1s;
+constexpr Duration kResumeHandshakeWithin = 3s;
 
 bool may_pass(int error) {
   return error == ECONNREFUSED || error == ENOENT || error == EAGAIN || error == ECONNRESET ||
@@ -37,19 +42,23 @@ bool is_connected_to_itself(int socket) {
 }
 
 // attempt -> (connecting ->) handshake -> done; each may go back to attempt after a pause, until the
-// deadline.
+// deadline. Whoever resumes a session knows that somebody did listen: a refusal then says that he is gone,
+// and all other failures may pass.
 class Dialler : public std::enable_shared_from_this<Dialler> {
  public:
-  using Done = std::function<void(Result<std::shared_ptr<Connection>>)>;
+  using Done = std::function<void(Result<detail::Established>)>;
 
-  Dialler(Reactor& reactor, ChannelAddr addr, DialOptions options, const Config& config, Done done)
+  Dialler(Reactor& reactor, ChannelAddr addr, DialOptions options, const detail::SessionAsk& ask,
+          const detail::Limits& limits, Done done)
       : reactor_(reactor),
         addr_(std::move(addr)),
         options_(std::move(options)),
-        limits_(config),
+        ask_(ask),
+        limits_(limits),
         done_(std::move(done)),
         connecting_(io_context_of(reactor)),
         deadline_timer_(reactor),
+        attempt_timer_(reactor),
         pause_(reactor) {}
 
   void begin() {
@@ -80,13 +89,14 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
     const auto address = detail::socket_address(addr_);
     if (!address) return finish(address.error());
     auto socket = detail::new_socket(addr_);
-    if (!socket) return finish(socket.error());
+    if (!socket) return fail(socket.error());
     if (::connect(socket->get(), address->get(), address->size) == 0) return on_connected(*std::move(socket));
     if (errno != EINPROGRESS) return on_connect_failed(errno);
     boost::system::error_code failure;
     connecting_.assign(socket->get(), failure);
-    if (failure) return finish(os_error(Cause::kResourceLimit, "watching " + addr_.text(), failure.value()));
+    if (failure) return fail(os_error(Cause::kResourceLimit, "watching " + addr_.text(), failure.value()));
     (void)socket->release();
+    bound_attempt(kResumeConnectWithin, "connecting to");
     connecting_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
                            [weak = weak_from_this()](const boost::system::error_code& aborted) {
                              const auto self = weak.lock();
@@ -122,23 +132,47 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
     if (addr_.transport() == Transport::kTcp && is_connected_to_itself(socket.get())) {
       return on_connect_failed(ECONNREFUSED);
     }
+    if (auto watched = detail::watch_link(socket.get(), addr_, limits_); !watched)
+      return fail(watched.error());
     auto stream = detail::make_fd_stream(reactor_, std::move(socket), addr_);
     if (stream && detail::needs_tls(addr_, limits_)) {
       stream = detail::dialling_tls(reactor_, *std::move(stream), options_.claim, options_.key);
     }
-    if (!stream) return finish(stream.error());
+    if (!stream) return fail(stream.error());
     shake_hands(*std::move(stream));
   }
 
   void on_connect_failed(int error) {
     const Error failure = os_error(detail::cause_of(error), "connecting to " + addr_.text(), error);
-    if (!may_pass(error)) return finish(failure);
+    const bool final = resumes() ? error == ECONNREFUSED : !may_pass(error);
+    if (final) return finish(failure);
     try_again(failure);
   }
 
+  // For want of something on this side.
+  void fail(const Error& failure) {
+    if (!resumes()) return finish(failure);
+    try_again(failure);
+  }
+
+  bool resumes() const { return ask_.wish == detail::SessionWish::kResume; }
+
+  // Only for those who resume: whoever dials first has the whole time for each attempt.
+  void bound_attempt(Duration within, const char* doing) {
+    if (!resumes()) return;
+    attempt_timer_.after(within, [this, within, doing] {
+      boost::system::error_code ignored;
+      connecting_.close(ignored);
+      handshake_.reset();
+      try_again(Error(Cause::kTimeout,
+                      std::string(doing) + " " + addr_.text() + " took over " + to_string(within)));
+    });
+  }
+
   void shake_hands(std::unique_ptr<detail::Stream> stream) {
+    bound_attempt(kResumeHandshakeWithin, "the handshake with");
     handshake_ = detail::Handshake::dialling(
-        std::move(stream), options_, limits_,
+        std::move(stream), options_, ask_, limits_,
         // One that was cancelled is dropped a turn later, and bytes may still reach it in between.
         [weak = weak_from_this()](Result<detail::Established> result) {
           if (const auto self = weak.lock(); self && self->done_) self->on_handshake(std::move(result));
@@ -148,12 +182,13 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
   void on_handshake(Result<detail::Established> result) {
     const auto self = shared_from_this();
     const auto finished = std::move(handshake_);  // it is what called
-    if (result) return finish(Connection::Impl::make(reactor_, *std::move(result), limits_));
+    if (result) return finish(std::move(result));
     if (result.error().cause() != Cause::kPeerGone) return finish(result.error());
     try_again(result.error());
   }
 
   void try_again(Error failure) {
+    attempt_timer_.cancel();
     last_failure_ = std::move(failure);
     if (next_pause_ == Duration::zero()) {
       next_pause_ = 1ms;
@@ -175,7 +210,7 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
     finish(Error(Cause::kTimeout, std::move(text)));
   }
 
-  void finish(Result<std::shared_ptr<Connection>> result) {
+  void finish(Result<detail::Established> result) {
     const auto self = shared_from_this();
     const auto done = std::exchange(done_, nullptr);
     rest();
@@ -186,21 +221,28 @@ class Dialler : public std::enable_shared_from_this<Dialler> {
 
   void rest() {
     deadline_timer_.cancel();
+    attempt_timer_.cancel();
     pause_.cancel();
     boost::system::error_code ignored;
     connecting_.close(ignored);
-    // Perhaps called from inside it.
+    drop_handshake();
+  }
+
+  // Perhaps called from inside it.
+  void drop_handshake() {
     if (handshake_) reactor_.post([dropped = std::shared_ptr<detail::Handshake>(std::move(handshake_))] {});
   }
 
   Reactor& reactor_;
   ChannelAddr addr_;
   DialOptions options_;
+  detail::SessionAsk ask_;
   detail::Limits limits_;
   Done done_;
   boost::asio::posix::stream_descriptor connecting_;
   std::unique_ptr<detail::Handshake> handshake_;
   Timer deadline_timer_;
+  Timer attempt_timer_;
   Timer pause_;
   Duration next_pause_ = Duration::zero();
   Error last_failure_;
@@ -215,14 +257,49 @@ class DialHandle final : public Dial {
   std::shared_ptr<Dialler> dialler_;
 };
 
+std::unique_ptr<Dial> dial_stream(Reactor& reactor, const ChannelAddr& addr, DialOptions options,
+                                  const detail::SessionAsk& ask, const detail::Limits& limits,
+                                  Dialler::Done done) {
+  auto dialler = std::make_shared<Dialler>(reactor, addr, std::move(options), ask, limits, std::move(done));
+  dialler->begin();
+  return std::make_unique<DialHandle>(std::move(dialler));
+}
+
+// How a session of this dialler comes back.
+detail::Redial redial_of(Reactor& reactor, const ChannelAddr& addr, const DialOptions& options,
+                         const detail::Limits& limits) {
+  return
+      [&reactor, addr, options, limits](const detail::SessionName& name, Deadline deadline,
+                                        std::function<void(Result<std::unique_ptr<detail::Stream>>)> done) {
+        DialOptions again = options;
+        again.deadline = deadline;
+        return dial_stream(reactor, addr, std::move(again), {detail::SessionWish::kResume, name}, limits,
+                           [done = std::move(done)](Result<detail::Established> result) {
+                             if (!result) return done(result.error());
+                             done(std::move(result->stream));
+                           });
+      };
+}
+
 }  // namespace
 
 std::unique_ptr<Dial> dial(Reactor& reactor, const ChannelAddr& addr, DialOptions options,
                            const Config& config,
                            std::function<void(Result<std::shared_ptr<Connection>>)> done) {
-  auto dialler = std::make_shared<Dialler>(reactor, addr, std::move(options), config, std::move(done));
-  dialler->begin();
-  return std::make_unique<DialHandle>(std::move(dialler));
+  const detail::Limits limits(config);
+  const bool resumes = addr.valid() && detail::may_resume(addr, limits);
+  const detail::SessionAsk ask{.wish = resumes ? detail::SessionWish::kNew : detail::SessionWish::kNone};
+  auto redial = resumes ? redial_of(reactor, addr, options, limits) : nullptr;
+  return dial_stream(reactor, addr, std::move(options), ask, limits,
+                     [&reactor, limits, done = std::move(done),
+                      redial = std::move(redial)](Result<detail::Established> result) {
+                       if (!result) return done(result.error());
+                       if (result->session) {
+                         result->stream = detail::dialled_session(reactor, std::move(result->stream),
+                                                                  *result->session, limits, redial);
+                       }
+                       done(Connection::Impl::make(reactor, *std::move(result), limits));
+                     });
 }
 
 }  // namespace hostmesh

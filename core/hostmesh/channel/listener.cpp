@@ -13,6 +13,7 @@
 #include "hostmesh/channel/detail/fd_stream.hpp"
 #include "hostmesh/channel/detail/handshake.hpp"
 #include "hostmesh/channel/detail/local.hpp"
+#include "hostmesh/channel/detail/session.hpp"
 #include "hostmesh/channel/detail/socket.hpp"
 #include "hostmesh/channel/detail/tls.hpp"
 
@@ -99,9 +100,14 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
   void await_peer();
   void accept_some();
   bool accept_one();
-  enum class Privacy : std::uint8_t { kPlain, kTls };
-  void begin_handshake(std::unique_ptr<detail::Stream> stream, Privacy privacy);
-  Privacy privacy_of(int socket) const;
+  // What a peer gets for the way that it came.
+  struct Way {
+    ChannelAddr dialled;
+    bool tls = false;
+    bool sessions = false;
+  };
+  void begin_handshake(std::unique_ptr<detail::Stream> stream, Way way);
+  Way way_of(int socket) const;
   void on_handshake(std::uint64_t id, Result<detail::Established> result);
   void refuse(const Error& why, const std::string& who);
 
@@ -118,6 +124,7 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
   std::unique_ptr<Timer> pause;                    // while descriptors are exhausted
 
   std::unordered_map<std::uint64_t, HalfOpen> half_open;
+  std::shared_ptr<detail::SessionTable> sessions = std::make_shared<detail::SessionTable>();
   std::uint64_t last_id = 0;
   std::uint64_t accepted = 0;
   std::uint64_t refused = 0;
@@ -134,7 +141,7 @@ Result<> Listener::Impl::open(const ChannelAddr& wanted) {
     }
     port = detail::listen_local(reactor, [weak = weak_from_this()](std::unique_ptr<detail::Stream> stream) {
       const auto self = weak.lock();
-      if (self && !self->closed) self->begin_handshake(std::move(stream), Privacy::kPlain);
+      if (self && !self->closed) self->begin_handshake(std::move(stream), Way{});
     });
     addr = ChannelAddr::local(port->number());
     return {};
@@ -209,10 +216,14 @@ bool Listener::Impl::accept_one() {
     pause->after(kExhaustedPause, [this] { await_peer(); });
     return false;
   }
-  const Privacy privacy = privacy_of(socket.get());
+  const Way way = way_of(socket.get());
+  if (auto watched = detail::watch_link(socket.get(), way.dialled, limits); !watched) {
+    refuse(watched.error(), addr.text());
+    return !closed;
+  }
   auto stream = detail::make_fd_stream(reactor, std::move(socket), addr);
   if (stream) {
-    begin_handshake(*std::move(stream), privacy);
+    begin_handshake(*std::move(stream), way);
   } else {
     if (stream.error().cause() == Cause::kAuthentication) {
       const Bytes refusal = detail::encode_without_proof({.verdict = detail::Verdict::kRefused});
@@ -225,24 +236,27 @@ bool Listener::Impl::accept_one() {
 }
 
 // By the address that the peer dialled: a listener at every address has more than one.
-Listener::Impl::Privacy Listener::Impl::privacy_of(int socket) const {
-  if (addr.transport() != Transport::kTcp) return Privacy::kPlain;
-  const auto dialled = detail::socket_name(socket, detail::SocketEnd::kLocal);
-  return detail::needs_tls(dialled ? *dialled : bound, limits) ? Privacy::kTls : Privacy::kPlain;
+Listener::Impl::Way Listener::Impl::way_of(int socket) const {
+  if (addr.transport() != Transport::kTcp) return {.dialled = addr};
+  const auto name = detail::socket_name(socket, detail::SocketEnd::kLocal);
+  const ChannelAddr& dialled = name ? *name : bound;
+  return {.dialled = dialled,
+          .tls = detail::needs_tls(dialled, limits),
+          .sessions = detail::may_resume(dialled, limits)};
 }
 
-void Listener::Impl::begin_handshake(std::unique_ptr<detail::Stream> stream, Privacy privacy) {
+void Listener::Impl::begin_handshake(std::unique_ptr<detail::Stream> stream, Way way) {
   if (half_open.size() >= limits.max_half_open) {
     const Bytes busy = detail::encode_without_proof({.verdict = detail::Verdict::kBusy});
     const iovec buffer{const_cast<std::uint8_t*>(busy.data()), busy.size()};
     // In TLS nothing can be said yet; the end alone makes the peer try again too.
-    if (privacy == Privacy::kPlain) (void)stream->write_some({&buffer, 1});
+    if (!way.tls) (void)stream->write_some({&buffer, 1});
     return refuse(Error(Cause::kResourceLimit,
                         std::to_string(half_open.size()) +
                             " peers are in their handshake already; MAX_HALF_OPEN allows no more"),
                   stream->description());
   }
-  if (privacy == Privacy::kTls) {
+  if (way.tls) {
     const std::string who = stream->description();
     auto secured = detail::listening_tls(reactor, std::move(stream), options);
     if (!secured) return refuse(secured.error(), who);
@@ -250,11 +264,12 @@ void Listener::Impl::begin_handshake(std::unique_ptr<detail::Stream> stream, Pri
   }
   const std::uint64_t id = ++last_id;
   HalfOpen& peer = half_open[id];
-  peer.handshake = detail::Handshake::listening(
-      std::move(stream), options, limits, [weak = weak_from_this(), id](Result<detail::Established> result) {
-        const auto self = weak.lock();
-        if (self) self->on_handshake(id, std::move(result));
-      });
+  peer.handshake =
+      detail::Handshake::listening(std::move(stream), options, way.sessions ? sessions : nullptr, limits,
+                                   [weak = weak_from_this(), id](Result<detail::Established> result) {
+                                     const auto self = weak.lock();
+                                     if (self) self->on_handshake(id, std::move(result));
+                                   });
   peer.timer = std::make_unique<Timer>(reactor);
   peer.timer->after(limits.handshake_timeout, [this, id] {
     const std::string who = half_open.at(id).handshake->who();
@@ -270,7 +285,14 @@ void Listener::Impl::on_handshake(std::uint64_t id, Result<detail::Established> 
   const HalfOpen peer = std::move(found->second);  // destroyed at the end: it may be what called
   half_open.erase(found);
   if (!result) return refuse(result.error(), peer.handshake->who());
+  if (result->resumed) {
+    return sessions->resume(*result->session, result->peer, std::move(result->stream));
+  }
   ++accepted;
+  if (result->session) {
+    result->stream = detail::accepted_session(reactor, std::move(result->stream), *result->session,
+                                              result->peer, limits, *sessions);
+  }
   auto connection = Connection::Impl::make(reactor, *std::move(result), limits);
   const auto callback = on_connection;
   if (callback) callback(std::move(connection));

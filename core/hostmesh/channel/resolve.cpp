@@ -1,9 +1,5 @@
 #include "hostmesh/channel/resolve.hpp"
 
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <charconv>
 #include <mutex>
@@ -11,6 +7,8 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include "hostmesh/channel/detail/look_up.hpp"
 
 namespace hostmesh {
 
@@ -31,41 +29,19 @@ std::optional<HostAndPort> split(std::string_view text) {
   HostAndPort result{.host = std::string(text.substr(0, colon))};
   const std::string_view port = text.substr(colon + 1);
   const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), result.port);
+  // Nothing that could be taken for an option either.
   const bool well_formed = failure == std::errc() && end == port.data() + port.size() &&
+                           !result.host.starts_with('-') &&
                            result.host.find_first_of(std::string_view(":/@[] \0", 7)) == std::string::npos;
   return well_formed ? std::optional(std::move(result)) : std::nullopt;
 }
 
-std::optional<std::string> ip_of(const addrinfo& info) {
-  char text[INET6_ADDRSTRLEN];
-  const void* binary = nullptr;
-  if (info.ai_family == AF_INET) {
-    binary = &reinterpret_cast<const sockaddr_in*>(info.ai_addr)->sin_addr;
-  } else if (info.ai_family == AF_INET6) {
-    binary = &reinterpret_cast<const sockaddr_in6*>(info.ai_addr)->sin6_addr;
-  }
-  if (binary == nullptr || ::inet_ntop(info.ai_family, binary, text, sizeof text) == nullptr)
-    return std::nullopt;
-  return std::string(text);
-}
-
-// Waits for as long as the C library does.
 Answer look_up(const HostAndPort& wanted) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_ADDRCONFIG;
-  addrinfo* found = nullptr;
-  const int failure = ::getaddrinfo(wanted.host.c_str(), nullptr, &hints, &found);
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
-  if (failure != 0) {
-    return Error(Cause::kUnroutable, "no address is known for host '" + wanted.host +
-                                         "': " + std::string(::gai_strerror(failure)));
-  }
+  auto ips = detail::look_up_host(wanted.host);
+  if (!ips) return ips.error();
   std::vector<ChannelAddr> all;
-  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
-    const auto ip = ip_of(*each);
-    if (!ip) continue;
-    auto addr = ChannelAddr::tcp(*ip, wanted.port);
+  for (const std::string& ip : *ips) {
+    auto addr = ChannelAddr::tcp(ip, wanted.port);
     if (addr && std::find(all.begin(), all.end(), *addr) == all.end()) all.push_back(*std::move(addr));
   }
   if (all.empty()) return Error(Cause::kUnroutable, "host '" + wanted.host + "' has no IPv4 or IPv6 address");

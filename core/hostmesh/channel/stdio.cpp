@@ -83,7 +83,7 @@ std::unique_ptr<Dial> dial_over(Reactor& reactor, StdioEnds ends, DialOptions op
                                 Done done) {
   auto meeting = std::make_shared<Meeting>(reactor, config, std::move(done));
   meeting->begin(std::move(ends), options.deadline, [&options](auto stream, const auto& limits, auto result) {
-    return detail::Handshake::dialling(std::move(stream), options, limits, std::move(result));
+    return detail::Handshake::dialling(std::move(stream), options, {}, limits, std::move(result));
   });
   return std::make_unique<MeetingHandle>(std::move(meeting));
 }
@@ -94,7 +94,8 @@ std::unique_ptr<Dial> accept_over(Reactor& reactor, StdioEnds ends, ListenOption
   const auto shared = std::make_shared<const ListenOptions>(std::move(options));
   meeting->begin(std::move(ends), Deadline::after(meeting->limits().handshake_timeout),
                  [&shared](auto stream, const auto& limits, auto result) {
-                   return detail::Handshake::listening(std::move(stream), shared, limits, std::move(result));
+                   return detail::Handshake::listening(std::move(stream), shared, nullptr, limits,
+                                                       std::move(result));
                  });
   return std::make_unique<MeetingHandle>(std::move(meeting));
 }

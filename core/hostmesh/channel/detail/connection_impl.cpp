@@ -164,7 +164,8 @@ void Connection::Impl::on_end(int error) {
     return finish({.orderly = true, .text = close_text_});
   }
   std::string text = description_;
-  if (const Error why = stream_->failure(); why.cause() != Cause::kNone) {
+  const Error why = stream_->failure();
+  if (why.cause() != Cause::kNone) {
     text = why.text();
   } else if (error != 0) {
     text += " was lost: " + errno_text(error);
@@ -173,7 +174,9 @@ void Connection::Impl::on_end(int error) {
   } else {
     text += reader_.at_boundary() ? " ended without goodbye" : " ended in the middle of a message";
   }
-  const Cause cause = error == 0 || means_peer_gone(error) ? Cause::kPeerGone : Cause::kIo;
+  const Cause cause = why.cause() != Cause::kNone            ? why.cause()
+                      : error == 0 || means_peer_gone(error) ? Cause::kPeerGone
+                                                             : Cause::kIo;
   finish({.cause = cause, .text = std::move(text), .os_error = error});
 }
 

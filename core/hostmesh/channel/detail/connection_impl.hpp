@@ -18,6 +18,7 @@
 #include "hostmesh/channel/connection.hpp"
 #include "hostmesh/channel/detail/frame_reader.hpp"
 #include "hostmesh/channel/detail/frame_writer.hpp"
+#include "hostmesh/channel/detail/handshake_messages.hpp"
 #include "hostmesh/channel/detail/limits.hpp"
 #include "hostmesh/channel/detail/stream.hpp"
 
@@ -32,6 +33,8 @@ struct Established {
   PeerClaim peer;
   std::string server_identity;
   std::size_t max_send_bytes = 0;  // the other side's max_message_bytes
+  std::optional<SessionName> session = std::nullopt;
+  bool resumed = false;  // the stream is to carry a session that was there before
 };
 }  // namespace detail
 

@@ -15,6 +15,7 @@ ConnectionService& ConnectionService::of(Reactor& reactor) {
 }
 
 void ConnectionService::keep(std::shared_ptr<void> what) {
+  if (over_) return;
   const void* const address = what.get();
   kept_.emplace(address, std::move(what));
 }
@@ -25,6 +26,7 @@ void ConnectionService::release(const void* what) {
 
 // What is kept may release itself while it is destroyed.
 void ConnectionService::shutdown() {
+  over_ = true;
   const auto dropped = std::exchange(kept_, {});
 }
 

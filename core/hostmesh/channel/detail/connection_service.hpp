@@ -29,6 +29,7 @@ class ConnectionService final : public boost::asio::execution_context::service {
   static constexpr std::size_t kReadBuffer = 64 << 10;
   void shutdown() override;
 
+  bool over_ = false;
   std::unordered_map<const void*, std::shared_ptr<void>> kept_;
   std::unique_ptr<std::uint8_t[]> read_buffer_;
 };

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "hostmesh/channel/detail/session.hpp"
+
 namespace hostmesh::detail {
 
 Handshake::Handshake(std::unique_ptr<Stream> stream, HandshakeStep first_step, Done done)
@@ -84,9 +86,10 @@ namespace {
 class ListeningHandshake final : public Handshake {
  public:
   ListeningHandshake(std::unique_ptr<Stream> stream, std::shared_ptr<const ListenOptions> options,
-                     const Limits& limits, Done done)
+                     std::shared_ptr<const SessionTable> sessions, const Limits& limits, Done done)
       : Handshake(std::move(stream), HandshakeStep::kClientHello, std::move(done)),
         options_(std::move(options)),
+        sessions_(std::move(sessions)),
         max_message_bytes_(limits.max_message_bytes) {}
 
   std::string who() const override {
@@ -124,10 +127,20 @@ class ListeningHandshake final : public Handshake {
     if (key->empty())
       return refuse(Verdict::kRefused, Error(Cause::kAuthentication, "no key for this claim"));
     key_ = bind(*key);
+    if (sessions_ && hello->wish == SessionWish::kResume) {
+      if (!sessions_->knows(hello->session, claim_)) {
+        return refuse(Verdict::kSessionOver, Error(Cause::kPeerGone, "its session is over"));
+      }
+      session_ = hello->session;
+      resumed_ = true;
+    } else if (sessions_ && hello->wish == SessionWish::kNew) {
+      session_ = random_session_name();
+    }
     server_hello_ = encode_without_proof({.version = *version,
                                           .max_message = static_cast<std::uint32_t>(max_message_bytes_),
                                           .nonce = random_nonce(),
-                                          .identity = options_->identity});
+                                          .identity = options_->identity,
+                                          .session = session_});
     const Proof proof = key_.prove(server_transcript(client_hello_, server_hello_));
     server_hello_.insert(server_hello_.end(), proof.begin(), proof.end());
     expect(HandshakeStep::kClientFinish);
@@ -146,7 +159,9 @@ class ListeningHandshake final : public Handshake {
     succeed(Established{.stream = nullptr,
                         .peer = std::move(claim_),
                         .server_identity = options_->identity,
-                        .max_send_bytes = max_send_bytes_});
+                        .max_send_bytes = max_send_bytes_,
+                        .session = session_,
+                        .resumed = resumed_});
   }
 
   void refuse(Verdict verdict, const Error& why) {
@@ -155,6 +170,9 @@ class ListeningHandshake final : public Handshake {
   }
 
   std::shared_ptr<const ListenOptions> options_;
+  std::shared_ptr<const SessionTable> sessions_;
+  std::optional<SessionName> session_;
+  bool resumed_ = false;
   std::size_t max_message_bytes_;
   Bytes client_hello_;
   Bytes server_hello_;
@@ -165,15 +183,18 @@ class ListeningHandshake final : public Handshake {
 
 class DiallingHandshake final : public Handshake {
  public:
-  DiallingHandshake(std::unique_ptr<Stream> stream, const DialOptions& options, const Limits& limits,
-                    Done done)
+  DiallingHandshake(std::unique_ptr<Stream> stream, const DialOptions& options, const SessionAsk& ask,
+                    const Limits& limits, Done done)
       : Handshake(std::move(stream), HandshakeStep::kServerHello, std::move(done)),
         claim_(options.claim),
         key_(options.key),
+        ask_(ask),
         expected_identity_(options.expected_server_identity) {
     client_hello_ = encode(ClientHello{.max_message = static_cast<std::uint32_t>(limits.max_message_bytes),
                                        .claim = claim_,
-                                       .nonce = random_nonce()});
+                                       .nonce = random_nonce(),
+                                       .wish = ask_.wish,
+                                       .session = ask_.name});
     send(client_hello_);
   }
 
@@ -201,11 +222,16 @@ class DiallingHandshake final : public Handshake {
       return fail(Error(Cause::kAuthentication,
                         description() + " is '" + hello->identity + "', not '" + expected_identity_ + "'"));
     }
+    if (ask_.wish == SessionWish::kResume && hello->session != ask_.name) {
+      return fail(Error(Cause::kProtocol, description() + " answers with another session than ours"));
+    }
     send(encode(ClientFinish{.proof = key_.prove(client_transcript(client_hello_, message))}));
     succeed(Established{.stream = nullptr,
                         .peer = std::move(claim_),
                         .server_identity = std::move(hello->identity),
-                        .max_send_bytes = hello->max_message});
+                        .max_send_bytes = hello->max_message,
+                        .session = ask_.wish == SessionWish::kNone ? std::nullopt : hello->session,
+                        .resumed = ask_.wish == SessionWish::kResume});
   }
 
   Error explain(const ServerHello& hello) const {
@@ -217,6 +243,8 @@ class DiallingHandshake final : public Handshake {
       }
       case Verdict::kBusy:
         return Error(Cause::kPeerGone, description() + " has too many handshakes under way");
+      case Verdict::kSessionOver:
+        return Error(Cause::kUnroutable, description() + " does not know the session any more");
       case Verdict::kTlsRequired:
         return Error(ErrorInfo{.cause = Cause::kAuthentication,
                                .message = description() + " requires TLS, and this side dialled without",
@@ -229,6 +257,7 @@ class DiallingHandshake final : public Handshake {
 
   PeerClaim claim_;
   Secret key_;
+  SessionAsk ask_;
   std::string expected_identity_;
   Bytes client_hello_;
 };
@@ -237,13 +266,15 @@ class DiallingHandshake final : public Handshake {
 
 std::unique_ptr<Handshake> Handshake::listening(std::unique_ptr<Stream> stream,
                                                 std::shared_ptr<const ListenOptions> options,
+                                                std::shared_ptr<const SessionTable> sessions,
                                                 const Limits& limits, Done done) {
-  return std::make_unique<ListeningHandshake>(std::move(stream), std::move(options), limits, std::move(done));
+  return std::make_unique<ListeningHandshake>(std::move(stream), std::move(options), std::move(sessions),
+                                              limits, std::move(done));
 }
 
 std::unique_ptr<Handshake> Handshake::dialling(std::unique_ptr<Stream> stream, const DialOptions& options,
-                                               const Limits& limits, Done done) {
-  return std::make_unique<DiallingHandshake>(std::move(stream), options, limits, std::move(done));
+                                               const SessionAsk& ask, const Limits& limits, Done done) {
+  return std::make_unique<DiallingHandshake>(std::move(stream), options, ask, limits, std::move(done));
 }
 
 }  // namespace hostmesh::detail

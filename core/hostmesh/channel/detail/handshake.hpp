@@ -17,18 +17,28 @@
 
 namespace hostmesh::detail {
 
+class SessionTable;
+
+// What a handshake is to settle about a session.
+struct SessionAsk {
+  SessionWish wish = SessionWish::kNone;
+  SessionName name{};  // to resume
+};
+
 class Handshake : public StreamEvents {
  public:
   // Once, from the reactor; may destroy the handshake. A dialler's error that is worth another try has
   // Cause::kPeerGone.
   using Done = std::function<void(Result<Established>)>;
 
+  // `sessions`: null when there are none to begin or resume.
   static std::unique_ptr<Handshake> listening(std::unique_ptr<Stream> stream,
                                               std::shared_ptr<const ListenOptions> options,
+                                              std::shared_ptr<const SessionTable> sessions,
                                               const Limits& limits, Done done);
   // The caller bounds the time.
   static std::unique_ptr<Handshake> dialling(std::unique_ptr<Stream> stream, const DialOptions& options,
-                                             const Limits& limits, Done done);
+                                             const SessionAsk& ask, const Limits& limits, Done done);
   virtual ~Handshake() = default;
   Handshake(const Handshake&) = delete;
   Handshake& operator=(const Handshake&) = delete;

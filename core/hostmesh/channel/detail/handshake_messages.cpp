@@ -78,10 +78,12 @@ class Reader {
   }
   Verdict verdict() {
     const auto value = number(1);
-    if (value > std::uint64_t(Verdict::kTlsRequired)) ok_ = false;
+    if (value > std::uint64_t(Verdict::kSessionOver)) ok_ = false;
     return static_cast<Verdict>(value);
   }
   bool ok() const { return ok_; }
+  // What later versions added may follow, or not.
+  bool more() const { return ok_ && !left_.empty(); }
 
  private:
   ByteView take(std::size_t size) {
@@ -126,6 +128,13 @@ Bytes transcript(std::string_view label, ByteView first, ByteView second) {
 
 }  // namespace
 
+SessionName random_session_name() {
+  const Nonce random = random_nonce();
+  SessionName name;
+  std::copy_n(random.begin(), name.size(), name.begin());
+  return name;
+}
+
 Result<std::uint16_t> choose_version(VersionRange dialler, VersionRange listener) {
   const std::uint16_t newest = std::min(dialler.newest, listener.newest);
   if (newest >= std::max(dialler.oldest, listener.oldest)) return newest;
@@ -145,6 +154,10 @@ Bytes encode(const ClientHello& hello) {
   writer.raw(hello.nonce);
   writer.text(hello.claim.allocation);
   writer.text(hello.claim.process);
+  if (hello.wish != SessionWish::kNone) {
+    writer.number(std::uint8_t(hello.wish), 1);
+    writer.raw(hello.session);
+  }
   return writer.finish();
 }
 
@@ -162,6 +175,13 @@ Result<ClientHello> decode_client_hello(ByteView message) {
   reader.array(hello.nonce);
   hello.claim.allocation = reader.text(kMaxAllocationText);
   hello.claim.process = reader.text(kMaxIdentityText);
+  if (reader.more()) {
+    // A wish that is not known here is none.
+    const auto wish = reader.number(1);
+    hello.wish =
+        wish <= std::uint8_t(SessionWish::kResume) ? static_cast<SessionWish>(wish) : SessionWish::kNone;
+    if (hello.wish != SessionWish::kNone) reader.array(hello.session);
+  }
   const bool known_role = role == std::uint8_t(Role::kChild) || role == std::uint8_t(Role::kPeer);
   if (!reader.ok() || !known_role) return malformed(HandshakeStep::kClientHello);
   return hello;
@@ -176,6 +196,10 @@ Bytes encode_without_proof(const ServerHello& hello) {
   writer.number(hello.max_message, 4);
   writer.raw(hello.nonce);
   writer.text(hello.identity);
+  if (hello.session) {
+    writer.number(1, 1);
+    writer.raw(*hello.session);
+  }
   return writer.finish(kProofSize);
 }
 
@@ -195,6 +219,7 @@ Result<ServerHello> decode_server_hello(ByteView message) {
   hello.max_message = static_cast<std::uint32_t>(fields.number(4));
   fields.array(hello.nonce);
   hello.identity = fields.text(kMaxIdentityText);
+  if (fields.more() && fields.number(1) == 1) fields.array(hello.session.emplace());
   const ByteView proof = body->last(kProofSize);
   std::copy(proof.begin(), proof.end(), hello.proof.begin());
   if (!fields.ok()) return malformed(HandshakeStep::kServerHello);

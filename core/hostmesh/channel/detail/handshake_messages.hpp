@@ -3,15 +3,16 @@
 // Each is a magic of four letters, u16 body length, body; little endian; at most kMaxHandshakeMessage in all.
 // A body may be longer than what is read here, for later versions; what is added is proved with the rest.
 //
-//   dialler  "HMSH"  versions, max message, role, rank, incarnation, nonce, allocation, process
-//   listener "HMSA"  versions, verdict, chosen version, max message, nonce, identity, ..., proof("srv", all
-//   before) dialler  "HMSC"  verdict, proof("cli", all before)
+//   dialler  "HMSH"  versions, max message, role, rank, incarnation, nonce, allocation, process (, wish,
+//   session) listener "HMSA"  versions, verdict, chosen version, max message, nonce, identity (, session),
+//   ..., proof("srv", all before) dialler  "HMSC"  verdict, proof("cli", all before)
 //
 // A verdict other than kAccepted ends it; then there is no proof.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,15 @@ inline constexpr VersionRange kOurVersions{1, 1};
 // The newest that both speak; the error names both sides.
 Result<std::uint16_t> choose_version(VersionRange dialler, VersionRange listener);
 
+// A session's name is secret enough that nobody guesses it, and worth nothing without the key.
+using SessionName = std::array<std::uint8_t, 16>;
+SessionName random_session_name();
+enum class SessionWish : std::uint8_t {
+  kNone = 0,
+  kNew = 1,
+  kResume = 2,
+};
+
 enum class Verdict : std::uint8_t {
   kAccepted = 0,
   kVersion = 1,      // no common version
@@ -42,6 +52,7 @@ enum class Verdict : std::uint8_t {
   kProof = 3,        // the other side's proof is wrong: it has another key
   kBusy = 4,         // too many handshakes at once; try again
   kTlsRequired = 5,  // this is not to be said without TLS
+  kSessionOver = 6,  // the session to be resumed is not known any more
 };
 
 struct ClientHello {
@@ -49,6 +60,8 @@ struct ClientHello {
   std::uint32_t max_message = 0;  // bytes
   PeerClaim claim;
   Nonce nonce{};
+  SessionWish wish = SessionWish::kNone;
+  SessionName session{};  // to resume
 };
 
 struct ServerHello {
@@ -58,6 +71,7 @@ struct ServerHello {
   std::uint32_t max_message = 0;  // bytes
   Nonce nonce{};
   std::string identity;
+  std::optional<SessionName> session = std::nullopt;  // the one that was wished for
   Proof proof{};
 };
 

@@ -17,7 +17,10 @@ struct Limits {
         max_half_open(config.get(attribute::kMaxHalfOpen)),
         handshake_timeout(config.get(attribute::kHandshakeTimeout)),
         tcp_insecure(config.get(attribute::kTcpInsecure)),
-        tcp_tls_loopback(config.get(attribute::kTcpTlsLoopback)) {}
+        tcp_tls_loopback(config.get(attribute::kTcpTlsLoopback)),
+        session_grace(config.get(attribute::kSessionGrace)),
+        session_silence(config.get(attribute::kSessionSilence)),
+        session_return(config.get(attribute::kSessionReturn)) {}
 
   std::size_t max_message_bytes;
   std::size_t bulk_queue_bytes;
@@ -26,6 +29,9 @@ struct Limits {
   Duration handshake_timeout;
   bool tcp_insecure;
   bool tcp_tls_loopback;
+  Duration session_grace;    // zero: no sessions
+  Duration session_silence;  // zero: never noticed
+  Duration session_return;
 };
 
 }  // namespace hostmesh::detail

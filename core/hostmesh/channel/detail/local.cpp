@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
-#include <vector>
+
+#include "hostmesh/channel/detail/byte_queue.hpp"
 
 namespace hostmesh::detail {
 
@@ -18,36 +18,6 @@ constexpr std::size_t kKeep = 1 << 10;        // bytes of buffer that an idle di
 
 class LocalStream;
 
-// What is on its way to one endpoint.
-class ByteQueue {
- public:
-  std::size_t size() const { return bytes_.size() - head_; }
-
-  void push(const std::uint8_t* data, std::size_t size) {
-    if (head_ > kCapacity) {
-      bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(head_));
-      head_ = 0;
-    }
-    bytes_.insert(bytes_.end(), data, data + size);
-  }
-
-  std::size_t pop(std::span<std::uint8_t> into) {
-    const std::size_t count = std::min(size(), into.size());
-    if (count > 0) std::memcpy(into.data(), bytes_.data() + head_, count);
-    head_ += count;
-    if (head_ == bytes_.size()) {
-      bytes_.clear();
-      head_ = 0;
-      if (bytes_.capacity() > kKeep) bytes_.shrink_to_fit();
-    }
-    return count;
-  }
-
- private:
-  std::vector<std::uint8_t> bytes_;
-  std::size_t head_ = 0;
-};
-
 // Lets a posted call find an endpoint, or learn that it is gone. Touched by the endpoint's reactor alone.
 struct Handle {
   LocalStream* stream = nullptr;
@@ -57,7 +27,7 @@ struct Side {
   Reactor* reactor = nullptr;  // while there is an endpoint
   bool closed = false;
   std::weak_ptr<Handle> handle;
-  ByteQueue incoming;
+  ByteQueue incoming{kKeep};  // on its way to it
   bool wants_read = false;
   bool wants_write = false;
 };
@@ -89,7 +59,7 @@ class LocalStream final : public Stream {
   static void close_locked(Pipe& pipe, std::size_t side) {
     pipe.sides[side].reactor = nullptr;
     pipe.sides[side].closed = true;
-    pipe.sides[side].incoming = ByteQueue();
+    pipe.sides[side].incoming = ByteQueue(kKeep);
     Side& other = pipe.sides[1 - side];
     wake(other, other.wants_read, &LocalStream::readable);
     wake(other, other.wants_write, &LocalStream::writable);
@@ -115,7 +85,7 @@ class LocalStream final : public Stream {
     for (const iovec& piece : from) {
       const std::size_t room = kCapacity - std::min(kCapacity, theirs().incoming.size());
       const std::size_t count = std::min(room, piece.iov_len);
-      theirs().incoming.push(static_cast<const std::uint8_t*>(piece.iov_base), count);
+      theirs().incoming.push({static_cast<const std::uint8_t*>(piece.iov_base), count});
       written += count;
       if (count < piece.iov_len) break;
     }

@@ -2,9 +2,12 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstddef>
 #include <cstring>
 
@@ -64,6 +67,21 @@ Result<UniqueFd> new_socket(const ChannelAddr& addr) {
   UniqueFd socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return os_error(cause_of(errno), "making a socket for " + addr.text(), errno);
   return socket;
+}
+
+Result<> end_when_unreachable(int socket, Duration after) {
+  const auto set = [socket](int level, int option, int value) {
+    return ::setsockopt(socket, level, option, &value, sizeof value) == 0;
+  };
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(after).count();
+  const int timeout_ms = static_cast<int>(std::clamp<std::int64_t>(ms, 1, INT_MAX));
+  // Asked for in whole seconds. With TCP_USER_TIMEOUT the number of probes counts for nothing.
+  const int probe_s = std::clamp(timeout_ms / 4000, 1, 3600);
+  if (!set(SOL_SOCKET, SO_KEEPALIVE, 1) || !set(IPPROTO_TCP, TCP_KEEPIDLE, probe_s) ||
+      !set(IPPROTO_TCP, TCP_KEEPINTVL, probe_s) || !set(IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms)) {
+    return os_error(Cause::kIo, "having the kernel watch a connection", errno);
+  }
+  return {};
 }
 
 Result<ChannelAddr> socket_name(int socket, SocketEnd end) {

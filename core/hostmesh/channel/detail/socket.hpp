@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include "hostmesh/base/deadline.hpp"
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/base/result.hpp"
 #include "hostmesh/channel/addr.hpp"
@@ -21,6 +22,10 @@ Result<SocketAddress> socket_address(const ChannelAddr& addr);
 Result<UniqueFd> new_socket(const ChannelAddr& addr);
 // kResourceLimit for exhausted descriptors and memory, else kIo.
 Cause cause_of(int error_number);
+
+// The kernel ends this tcp connection with ETIMEDOUT when the other machine's has not answered for that long,
+// also while nothing is sent. Whole seconds count.
+Result<> end_when_unreachable(int socket, Duration after);
 
 enum class SocketEnd : std::uint8_t { kLocal, kRemote };
 // Of a tcp socket.

@@ -20,6 +20,12 @@ namespace hostmesh::detail {
 // Beyond this machine unless the configuration says "insecure"; within it when the configuration asks for it.
 bool needs_tls(const ChannelAddr& addr, const Limits& limits);
 
+// Where the end of a connection may be a fault on the way, and not the death of the peer.
+bool may_resume(const ChannelAddr& addr, const Limits& limits);
+// Has the kernel end such a connection when the other machine cannot be reached for SESSION_GRACE, or for
+// SESSION_SILENCE where nothing is resumed.
+Result<> watch_link(int socket, const ChannelAddr& addr, const Limits& limits);
+
 Result<std::unique_ptr<Stream>> dialling_tls(Reactor& reactor, std::unique_ptr<Stream> inner,
                                              const PeerClaim& claim, const Secret& key);
 // Takes the key from `options` once it is known who claims what.
