@@ -55,6 +55,27 @@ TEST_F(TcpNamesTest, NumericAddressesAreTakenAsTheyAreAndAtOnce) {
   EXPECT_TRUE(answered);
 }
 
+// Who resolves early and needs the address later is told then.
+TEST_F(TcpNamesTest, ANameThatWasNotFoundIsToldToWhoeverAsksForItsAddress) {
+  configure("0.0.0.0", "no-such-host.invalid");
+  Watched<bool> answered;
+  std::unique_ptr<TcpNames> names;
+  loop_.call([&] {
+    names = std::make_unique<TcpNames>(loop_.reactor(), config_);
+    names->resolve(Deadline::after(kHang),
+                   [&](const Result<>&) { answered.change([](bool& is) { is = true; }); });
+  });
+  ASSERT_TRUE(answered.wait([](bool is) { return is; }));
+
+  const std::string text = loop_.call([&] {
+    const auto advertise = names->advertise();
+    names.reset();
+    return advertise ? *advertise : advertise.error().text();
+  });
+
+  EXPECT_NE(text.find("TCP_ADVERTISE is 'no-such-host.invalid': "), std::string::npos) << text;
+}
+
 // "10.1" is no numeric address here, and the resolver needs nobody to know what it is.
 TEST_F(TcpNamesTest, NamesBecomeNumeric) {
   configure("0.0.0.0", "10.1");

@@ -430,7 +430,9 @@ class PluginAllocator final : public Allocator {
                   "the transport 'local' reaches procs of one process only, and allocator '" +
                       plugin_->description().name + "' starts processes");
     }
-    prepare_gate(spec.transport);
+    value_or_throw(prepare_gate(spec.transport));
+    // Only when it is made does such a plugin say that it wants tcp; a name that is not known counts then.
+    if (!plugin_->description().can(Capability::kSameMachine)) (void)prepare_gate(Transport::kTcp);
     auto allocation = std::make_shared<Allocation>(runtime_.node(), std::move(spec), command_);
     try {
       runtime_.run_on_reactor(
@@ -451,16 +453,19 @@ class PluginAllocator final : public Allocator {
 
  private:
   // Waits for a name server, if need be: on the caller's thread, not on the reactor.
-  void prepare_gate(Transport transport) {
+  Result<> prepare_gate(Transport transport) {
     const auto prepared = std::make_shared<std::promise<Result<>>>();
     auto result = prepared->get_future();
+    const Deadline deadline = Deadline::after(runtime_.config().get(attribute::kLaunchTimeout));
     runtime_.run_on_reactor([&] {
-      bootstrap::Node& node = runtime_.node();
-      node.gate.prepare(transport, Deadline::after(node.config.get(attribute::kLaunchTimeout)),
-                        [prepared](Result<> ready) { prepared->set_value(std::move(ready)); });
+      runtime_.node().gate.prepare(transport, deadline,
+                                   [prepared](Result<> ready) { prepared->set_value(std::move(ready)); });
     });
-    const auto ready = result.get();
-    if (!ready) throw ready.error().with_phase("listen");
+    if (result.wait_until(deadline.later_by(kReactorPatience).when()) != std::future_status::ready)
+      return Error(Cause::kTimeout, runtime_.reactor().blocked_text()).with_phase("listen");
+    auto ready = result.get();
+    if (!ready) return ready.error().with_phase("listen");
+    return {};
   }
 
   Runtime& runtime_;

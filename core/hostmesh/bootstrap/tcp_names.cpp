@@ -33,12 +33,12 @@ void TcpNames::resolve_next(Deadline deadline) {
                                    ErrorInfo info = all.error().info();
                                    info.message = std::string(name->attribute.name) + " is '" + text +
                                                   "': " + info.message;
-                                   return answer(Error(std::move(info)));
+                                   return failed(*name, text, Error(std::move(info)));
                                  }
                                  name->text = text;
                                  if (const auto chosen = choose(*name, *all); !chosen) {
                                    name->text.clear();
-                                   return answer(chosen.error());
+                                   return failed(*name, text, chosen.error());
                                  }
                                  resolve_next(deadline);
                                });
@@ -70,6 +70,12 @@ Result<> TcpNames::choose(Name& name, const std::vector<ChannelAddr>& all) const
                          .hint = "a numeric address can be given"});
 }
 
+void TcpNames::failed(Name& name, const std::string& text, const Error& error) {
+  name.failed = text;
+  name.failure = error;
+  answer(error);
+}
+
 void TcpNames::answer(const Result<>& result) {
   for (const auto& done : std::exchange(waiting_, {})) done(result);
 }
@@ -78,6 +84,7 @@ Result<ChannelAddr> TcpNames::numeric(const Name& name) const {
   const std::string text = config_.get(name.attribute);
   auto addr = ChannelAddr::tcp(text == name.text ? name.ip : text, 0);
   if (addr) return addr;
+  if (name.failure && name.failed == text) return *name.failure;
   return Error(Cause::kConfiguration, std::string(name.attribute.name) + " is '" + text +
                                           "', which is no numeric address and was not resolved");
 }

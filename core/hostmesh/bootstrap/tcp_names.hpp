@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,10 +33,13 @@ class TcpNames {
     const Attribute<std::string_view>& attribute;
     std::string text;  // that was resolved
     std::string ip;
+    std::optional<Error> failure{};  // of the last resolving, of `failed`
+    std::string failed{};
   };
 
   void resolve_next(Deadline deadline);
   Result<> choose(Name& name, const std::vector<ChannelAddr>& all) const;
+  void failed(Name& name, const std::string& text, const Error& error);
   void answer(const Result<>& result);
   Result<ChannelAddr> numeric(const Name& name) const;
 
