@@ -76,7 +76,8 @@ class ChildrenTest : public ::testing::Test {
                   if (record.ended()) ++record.output_after_end;
                   (stream == Stream::kStdout ? record.out : record.err).append(bytes.begin(), bytes.end());
                   happened(id);
-                }};
+                },
+            .on_channel = [](ChildId, const UniqueFd&) {}};
   }
 
   // Runs the reactor until `goal`, which is asked after each event; false when it is not reached in a long

@@ -489,6 +489,24 @@ TEST_F(ScriptedChildren, HeartbeatsGoToThoseWhoRunAndKeepThemAliveWhenAnswered) 
   EXPECT_EQ((*this)[0].events, Strings({"created", "running"}));
 }
 
+// Its owner may be cut off at any moment, and only who has heard one heartbeat knows what it means when none
+// comes.
+TEST_F(ScriptedChildren, WhoIsCarriedHearsTheFirstHeartbeatTogetherWithTheStart) {
+  make();
+  ChildTiming unwatched = kPatient;
+  unwatched.heartbeat = Duration::zero();
+  add(0);
+  add(1, ChildKind::kProtocol, unwatched);
+  for (const std::size_t index : {0, 1}) {
+    report([this, index](auto& to) { to.on_channel(script.launches.at(index).id, UniqueFd()); });
+    launched(index);
+    EXPECT_TRUE(hello(index));
+  }
+
+  EXPECT_EQ(said[0], Strings({"start", "heartbeat"}));
+  EXPECT_EQ(said[1], Strings({"start"}));
+}
+
 TEST_F(ScriptedChildren, AShorterHeartbeatTimeIsServedAlthoughOthersRunAlready) {
   make();
   add(0);

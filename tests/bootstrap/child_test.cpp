@@ -1,11 +1,14 @@
 // The real hostmesh-bootstrap, started by hand as a launcher would start it.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <cstdlib>
 
 #include "bootstrap/owner.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
+#include "hostmesh/channel/stdio.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
 #include "support/process_test.hpp"
 
@@ -184,6 +187,44 @@ TEST_F(ChildTest, HelloAfterTheStopEndsIt) {
     stopping.children().stop(0);
   });
   expect_end(launch(payload()), ExitStatus::exited(0), "");
+}
+
+// Its owner on another machine is cut off in the very moment of the Hello, and no connection ever ends.
+TEST_F(ChildTest, OverStdioAnOwnerThatNeverAnswersTheHelloIsGivenUp) {
+  const hostmesh::test::TemporaryFolder folder;
+  const std::string to = folder.file("to");
+  const std::string from = folder.file("from");
+  ASSERT_EQ(::mkfifo(to.c_str(), S_IRWXU), 0);
+  ASSERT_EQ(::mkfifo(from.c_str(), S_IRWXU), 0);
+  // Both ways, so that neither open waits for the other side.
+  StdioEnds ends{.in = UniqueFd(::open(from.c_str(), O_RDWR | O_CLOEXEC)),
+                 .out = UniqueFd(::open(to.c_str(), O_RDWR | O_CLOEXEC)),
+                 .description = "the child"};
+  Payload over_stdio = payload();
+  over_stdio.owner_identity = "owner";
+  over_stdio.listen_on.reset();
+  const Bytes packed = pack_payload(over_stdio);
+  ASSERT_EQ(::write(ends.out.get(), packed.data(), packed.size()), static_cast<ssize_t>(packed.size()));
+  Child& child = start(command({"/bin/sh", "-c", "exec " + stock_child() + " < " + to + " > " + from},
+                               {std::string(kEnvMode) + "=" + kModeStdio, "HOSTMESH_OWNER_TIMEOUT=500ms"}));
+  std::shared_ptr<Connection> connection;
+  const auto accepting = accept_over(
+      reactor(), std::move(ends),
+      {.identity = "owner", .key_of = [&](const PeerClaim&) -> Result<Secret> { return over_stdio.key; }},
+      Config(), [&](Result<std::shared_ptr<Connection>> accepted) {
+        ASSERT_TRUE(accepted) << accepted.error().text();
+        connection = *std::move(accepted);
+      });
+
+  expect_end(child, ExitStatus::exited(1), "its owner has been silent for 500ms; leaving");
+
+  EXPECT_TRUE(connection);
+}
+
+TEST_F(ChildTest, WaitingForARequestThatNeverComesHasItsTime) {
+  Child& child = start(command({stock_child(), "--exec"}, {"HOSTMESH_HELLO_TIMEOUT=200ms"}));
+
+  expect_end(child, ExitStatus::exited(126), "no whole request came on stdin within 200ms");
 }
 
 TEST_F(ChildTest, ItsSecretIsNeitherInItsArgumentsNorInItsEnvironment) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <iterator>
 
 #include "system/network_fixture.hpp"
 
@@ -102,6 +103,29 @@ TEST_F(NetworkRun, WhenTheClientIsCutOffNothingIsLeftOnAnyMachine) {
   ASSERT_TRUE(hostmesh->finish());
   EXPECT_FALSE(node(1).sessions().empty()) << "its daemon has heard of nothing";
   expect_nothing_on({1, 2});
+}
+
+TEST_F(NetworkRun, NoLineIsLostOrPrintedTwiceWhenACableIsOutForTwoSeconds) {
+  start(2);
+  Running hostmesh(run_script({"--no-label", "--extent", "hosts=2"},
+                              "for i in $(seq 400); do echo $HOSTMESH_RANK.$i; sleep 0.01; done"));
+  ASSERT_TRUE(hostmesh.read_until_out("1.20\n")) << hostmesh.err();
+
+  node(2).unplug();
+  EXPECT_FALSE(hostmesh.read_until([] { return false; }, std::chrono::seconds(2)));
+  EXPECT_EQ(hostmesh.out().find("1.400\n"), std::string::npos) << "it came through a cable that is out";
+  node(2).plug_in();
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
+  std::vector<std::string> lines = lines_of(hostmesh.out());
+  for (const char* rank : {"0.", "1."}) {
+    std::vector<std::string> own;
+    std::ranges::copy_if(lines, std::back_inserter(own),
+                         [&](const auto& line) { return line.starts_with(rank); });
+    ASSERT_EQ(own.size(), 400U);
+    for (std::size_t i = 0; i < own.size(); ++i) EXPECT_EQ(own[i], rank + std::to_string(i + 1));
+  }
 }
 
 TEST_F(NetworkRun, AMachineThatFallsSilentIsAHostWatchdogInTheEventsAndTheReport) {

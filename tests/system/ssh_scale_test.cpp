@@ -1,4 +1,4 @@
-// The conformance cases of scale, over ssh: some eleven hundred logins to one daemon, up to 64 at once.
+// The conformance cases of scale, over ssh: some eleven hundred logins to one daemon, up to 16 at once.
 #include "system/fixture.hpp"
 #include "system/sshd.hpp"
 
@@ -20,7 +20,7 @@ TEST_F(SshScale, ConformsInHundreds) {
   write_file("plugins.yaml",
              "plugin_path: [" + plugins.string() +
                  "]\ndefault: lab\nallocators:\n  lab: {plugin: ssh, options: {hosts: [node1], "
-                 "slots: 256, parallelism: 64, parallelism_per_host: 64, "
+                 "slots: 256, parallelism: 16, parallelism_per_host: 16, "
                  "ssh_options: [KexAlgorithms=curve25519-sha256], ssh_config: " +
                  sshd.client_config().string() + ", remote_command: " + bin("hostmesh-bootstrap").string() +
                  "}}\n");

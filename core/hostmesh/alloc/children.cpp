@@ -29,7 +29,11 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
           tail(spec.tail_lines),
           backoff(spec.respawn.backoff) {}
 
-    void send_start() override { control->start_proc(); }
+    void send_start() override {
+      control->start_proc();
+      // From the first heartbeat on it knows that more will follow, and what it means when none do.
+      if (machine->is_carried() && spec.timing.heartbeat > Duration::zero()) control->heartbeat();
+    }
     void send_stop() override {
       if (control) control->stop_and_exit(0);
     }
@@ -42,8 +46,6 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     }
     void running() override {
       impl.watch_heartbeats(*this);
-      // From the first heartbeat on it knows that more will follow, and what it means when none do.
-      if (machine->is_carried() && control && spec.timing.heartbeat > Duration::zero()) control->heartbeat();
       impl.emit([child = id](Impl& self) { self.events.on_running(child); });
     }
     void stopped(const StopReason& seen) override {

@@ -91,6 +91,7 @@ void ChildEnd::on_connected(const Hello& hello, std::shared_ptr<Connection> conn
                                                                          self->events_.at_once(1);
                                                                      }});
   tell(hello);
+  watch_owner();
   if (events_.connected) events_.connected();
 }
 
@@ -117,6 +118,9 @@ void ChildEnd::on_message(ByteView bytes) {
 
 void ChildEnd::start_proc(const StartProc& start) {
   if (proc_ != nullptr) return;
+  // An owner that sends heartbeats says the first one in the same breath.
+  silence_.reset();
+  silent_ = false;
   Router& router = node_.system.router();
   router.set_default(link_);
   router.bind_address(start.owner_addr, link_);
@@ -132,24 +136,28 @@ void ChildEnd::start_proc(const StartProc& start) {
   tell(StartedProc{.proc_id = start.proc_id, .agent = *agent, .addr = addr_});
 }
 
-// Between a cable that was cut and the end of a TCP connection can lie hours. An owner that sends heartbeats
-// at all sends them for ever.
+// Between a cable that was cut and the end of a TCP connection can lie hours. An owner has StartProc to say
+// first of all; one that sends heartbeats at all sends them for ever.
 void ChildEnd::heard_owner() {
   silent_ = false;
-  if (silence_ || !is_carried_ || node_.config.get(attribute::kOwnerTimeout) <= Duration::zero()) return;
-  silence_ = std::make_unique<Timer>(node_.reactor);
   watch_owner();
 }
 
-// In two halves: whoever was stopped himself finds the first one over, and has the second one to catch up.
 void ChildEnd::watch_owner() {
+  if (silence_ || !is_carried_ || node_.config.get(attribute::kOwnerTimeout) <= Duration::zero()) return;
+  silence_ = std::make_unique<Timer>(node_.reactor);
+  wait_for_owner();
+}
+
+// In two halves: whoever was stopped himself finds the first one over, and has the second one to catch up.
+void ChildEnd::wait_for_owner() {
   const Duration limit = node_.config.get(attribute::kOwnerTimeout);
   silence_->after(limit / 2, [this, limit] {
     if (std::exchange(silent_, true)) {
       log::error("its owner has been silent for " + to_string(limit) + "; leaving");
       return events_.at_once(1);
     }
-    watch_owner();
+    wait_for_owner();
   });
 }
 

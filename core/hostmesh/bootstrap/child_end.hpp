@@ -53,6 +53,7 @@ class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
   void start_proc(const StartProc& start);
   void heard_owner();
   void watch_owner();
+  void wait_for_owner();
   void dial_peers_with(const Secret& secret);
 
   Node& node_;

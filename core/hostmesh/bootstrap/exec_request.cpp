@@ -16,6 +16,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "hostmesh/base/config.hpp"
+#include "hostmesh/base/deadline.hpp"
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
 #include "hostmesh/channel/addr.hpp"
@@ -36,8 +38,22 @@ constexpr int kUnusable = 126;
   ::_exit(code);
 }
 
-void read_exactly(std::uint8_t* into, std::size_t size) {
+// The way may be cut before the request has come, and no end of stdin would ever say so.
+struct Patience {
+  Duration limit = Config::from_process_environment().get(attribute::kHelloTimeout);
+  Deadline deadline = Deadline::after(limit);
+};
+
+void await_input(const Patience& patience) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(patience.deadline.remaining()).count();
+  pollfd waiting{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  if (::poll(&waiting, 1, static_cast<int>(std::min<std::int64_t>(left, 1'000'000'000))) == 0)
+    give_up("no whole request came on stdin within " + to_string(patience.limit), kUnusable);
+}
+
+void read_exactly(std::uint8_t* into, std::size_t size, const Patience& patience) {
   while (size > 0) {
+    await_input(patience);
     const ssize_t count = ::read(STDIN_FILENO, into, size);
     if (count < 0 && errno == EINTR) continue;
     if (count == 0) give_up("the request on stdin ended early: its sender is gone", kUnusable);
@@ -48,8 +64,9 @@ void read_exactly(std::uint8_t* into, std::size_t size) {
 }
 
 ExecRequest read_request() {
+  const Patience patience;
   std::array<std::uint8_t, 8> head{};
-  read_exactly(head.data(), head.size());
+  read_exactly(head.data(), head.size(), patience);
   if (!std::equal(kMagic.begin(), kMagic.end(), head.begin())) {
     give_up("what came on stdin is no request of this version's: are both ends of the same version?",
             kUnusable);
@@ -58,7 +75,7 @@ ExecRequest read_request() {
   for (int i = 0; i < 4; ++i) size |= static_cast<std::uint32_t>(head[4 + i]) << (8 * i);
   if (size > kMostBytes) give_up("the request on stdin is too long", kUnusable);
   Bytes entries(size);
-  read_exactly(entries.data(), entries.size());
+  read_exactly(entries.data(), entries.size(), patience);
   auto request = unpack_exec_request(entries);
   if (!request) give_up(request.error().text(), kUnusable);
   return *std::move(request);
