@@ -49,6 +49,14 @@ void add_environment(ExecWords& exec, const LaunchRequest& request, const Settin
     exec.add('E', entry);
   }
   if (!settings.is_direct) exec.add('E', "HOSTMESH_BOOTSTRAP_MODE=stdio");
+  std::string names;
+  for (const std::string& entry : settings.environment) {
+    names += (names.empty() ? "" : ",") + entry.substr(0, entry.find('='));
+    exec.add('E', entry);
+  }
+  // Not only the host is meant, but what runs there.
+  if (!names.empty()) exec.add('E', "HOSTMESH_HOST_VARIABLES=" + names);
+  if (!settings.working_directory.empty()) exec.add('E', "HOSTMESH_HOST_FOLDER=own");
 }
 
 // The end of the client's words but for the one that passes the remote shell, and the environment that it
@@ -77,7 +85,6 @@ Command launch_command(const Settings& settings, const LaunchRequest& request, c
     // login's.
     exec.add('I', "");
     add_environment(exec, request, settings);
-    for (const std::string& entry : settings.environment) exec.add('E', entry);
     exec.add('D', settings.working_directory);
     // The stock child of this installation is the one that is installed there.
     if (!is_stock_child(request.argv)) {

@@ -25,7 +25,9 @@ constexpr std::array kPatterns = {
     Pattern{"Host key verification failed", Trouble::kHostKey},
     Pattern{"HOST IDENTIFICATION HAS CHANGED", Trouble::kHostKey},
     Pattern{"host key is known for", Trouble::kHostKey},
-    Pattern{"no matching host key type", Trouble::kHostKey},
+    Pattern{"Unable to negotiate with", Trouble::kMethods},
+    Pattern{"stdio forwarding failed", Trouble::kJump},
+    Pattern{"administratively prohibited", Trouble::kJump},
     Pattern{"Permission denied (", Trouble::kLogin},
     Pattern{"Too many authentication failures", Trouble::kLogin},
     Pattern{"No more authentication methods", Trouble::kLogin},
@@ -61,7 +63,7 @@ constexpr std::array kRemotePatterns = {
     Pattern{kNotWhole, Trouble::kDamaged},
     Pattern{"its client cannot be reached at", Trouble::kNoWayBack},
     Pattern{"does nothing by hand", Trouble::kVersion},
-    Pattern{"both ends of the same version", Trouble::kVersion},
+    Pattern{"of the same version", Trouble::kVersion},
     Pattern{"xec format error", Trouble::kMachine},
 };
 
@@ -116,6 +118,10 @@ std::string_view meaning(Trouble trouble) {
       return "it refuses the login";
     case Trouble::kNoSsh:
       return "what answers at its ssh port is no ssh daemon";
+    case Trouble::kMethods:
+      return "its ssh and ours have no method in common";
+    case Trouble::kJump:
+      return "the host on the way to it does not let us through";
     case Trouble::kNoProgram:
       return "there is no hostmesh-bootstrap";
     case Trouble::kNoCopy:

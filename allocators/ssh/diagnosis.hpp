@@ -19,6 +19,8 @@ enum class Trouble {
   kHostKey,     // unknown, or another one than before
   kLogin,       // no key of ours is accepted
   kNoSsh,       // something else than an ssh daemon listens there
+  kMethods,     // the two ends have no way of encryption in common
+  kJump,        // the host on the way does not let us through
   kNoProgram,   // hostmesh-bootstrap is not there
   kNoCopy,      // the same, where a copy of it is to be
   kMissing,     // hostmesh-bootstrap is there, and what it is to start is not

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "copies.hpp"
+
 namespace hostmesh_ssh {
 namespace {
 
@@ -30,6 +32,19 @@ TEST(SshDiagnosis, TheClientsWordsTellOneTroubleFromAnother) {
            Row{"Received disconnect from x port 22:2: Too many authentication failures", Trouble::kLogin},
            Row{"x: line 1: Bad configuration option: nonsense\nx: terminating, 1 bad configuration options",
                Trouble::kConfig},
+           Row{"Unable to negotiate with x port 22: no matching host key type found. Their offer: ssh-rsa",
+               Trouble::kMethods},
+           Row{"kex_exchange_identification: banner line contains invalid characters\nbanner exchange: "
+               "Connection "
+               "to x port 80: invalid format",
+               Trouble::kNoSsh},
+           Row{"ssh: connect to host x port 22: Network is unreachable", Trouble::kNoRoute},
+           Row{"@@@@@@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@@@@@@",
+               Trouble::kHostKey},
+           Row{"channel 0: open failed: administratively prohibited: open failed\nstdio forwarding failed\n"
+               "kex_exchange_identification: Connection closed by remote host\n"
+               "Connection closed by UNKNOWN port 65535",
+               Trouble::kJump},
            Row{"something new", Trouble::kOther},
        }) {
     EXPECT_EQ(diagnose({.number = 255, .last_lines = row.words}), row.trouble) << row.words;
@@ -45,6 +60,23 @@ TEST(SshDiagnosis, AfterTheLoginTheCodeIsTheRemoteSides) {
             Trouble::kMissing);
   EXPECT_EQ(diagnose({.number = 126, .last_lines = "hostmesh-bootstrap: prog: EACCES (Permission denied)"}),
             Trouble::kRemote);
+  EXPECT_EQ(diagnose({.number = 126, .last_lines = "bash: line 1: /x/hostmesh-bootstrap: Permission denied"}),
+            Trouble::kCannotRun);
+  EXPECT_EQ(
+      diagnose({.number = 126, .last_lines = "bash: /x/y: cannot execute binary file: Exec format error"}),
+      Trouble::kMachine);
+  EXPECT_EQ(diagnose({.number = 1, .last_lines = "/x/hostmesh-bootstrap: Permission denied."}),
+            Trouble::kCannotRun);
+  EXPECT_EQ(diagnose({.number = 1, .last_lines = "cat: write error: No space left on device"}),
+            Trouble::kDiskFull);
+  EXPECT_EQ(diagnose({.number = 1, .last_lines = "cat: write error: Disk quota exceeded"}),
+            Trouble::kDiskFull);
+  EXPECT_EQ(diagnose({.number = 127, .last_lines = std::string(kAbsent)}), Trouble::kNoCopy);
+  EXPECT_EQ(
+      diagnose({.number = 126,
+                .last_lines = "hostmesh-bootstrap: this is version 1.0.0 of hostmesh, and its client is "
+                              "2.0.0: both ends have to be of the same version"}),
+      Trouble::kVersion);
   EXPECT_EQ(diagnose({.number = 2, .last_lines = "it does nothing by hand."}), Trouble::kVersion);
   EXPECT_EQ(diagnose({.number = 1, .last_lines = "This account is currently not available."}),
             Trouble::kRemote);

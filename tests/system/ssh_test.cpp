@@ -127,15 +127,14 @@ TEST_F(Ssh, APortWhereNobodyListensIsToldApart) {
 // Each host once, however many ranks it has, and nothing of this machine.
 TEST_F(Ssh, WhenManyHostsFailEachHasALineOfATable) {
   start_lab();
-  configure("slots: 2, retries: 0", "'nowhere.invalid', 'node1', 'node2:1', 'node3:1'");
+  configure("slots: 2, retries: 0", "'nowhere.invalid', 'node1', 'node2:1'");
 
-  const std::string err = failure("hosts=8");
+  const std::string err = failure("hosts=6");
 
   EXPECT_TRUE(says(err,
-                   "hostmesh: phase launch: 6 of 8 hosts did not come up:\n"
+                   "hostmesh: phase launch: 4 of 6 hosts did not come up:\n"
                    "  nowhere.invalid  its name does not resolve; ssh said: "));
   EXPECT_TRUE(says(err, "\n  node2:1          nobody listens at its ssh port; ssh said: "));
-  EXPECT_TRUE(says(err, "\n  node3:1          nobody listens at its ssh port; ssh said: "));
   EXPECT_EQ(err.find("node1"), std::string::npos) << err;
   EXPECT_EQ(err.find("(pid 0)"), std::string::npos) << err;
   EXPECT_EQ(err.find("command:"), std::string::npos) << err;
@@ -153,10 +152,10 @@ TEST_F(Ssh, AHostWithoutOurProgramIsToldWhereItIsMissing) {
   start_lab();
   configure("", "'node[1-4]'", "/nowhere/hostmesh-bootstrap");
 
-  const std::string err = failure();
+  const std::string err = failure("hosts=1");
 
   EXPECT_TRUE(says(err, "there is no /nowhere/hostmesh-bootstrap"));
-  EXPECT_TRUE(says(err, "node1  there is no") || says(err, "host node")) << err;  // as many as come in time
+  EXPECT_TRUE(says(err, "host node1, phase launch: "));
   EXPECT_TRUE(says(err, "push: true"));
 }
 

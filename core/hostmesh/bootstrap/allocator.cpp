@@ -24,7 +24,7 @@ namespace {
 // How long the procs of an allocation that nobody holds any more may take to go.
 constexpr Duration kAbandonGrace = std::chrono::seconds(2);
 // Once one rank could not be launched, how long the others may take to make the report complete.
-constexpr Duration kFailureSettle = std::chrono::seconds(2);
+constexpr Duration kFailureSettle = std::chrono::seconds(4);
 
 std::filesystem::path running_program() {
   std::error_code failure;

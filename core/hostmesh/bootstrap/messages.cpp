@@ -44,7 +44,8 @@ Result<> read_exactly(int fd, std::span<std::uint8_t> into, Deadline deadline) {
 }
 
 bool is_ours(std::string_view entry) {
-  for (const char* name : {kEnvAddr, kEnvIndex, kEnvTraceId, kEnvMode, kEnvLogChannel, kEnvProcessName}) {
+  for (const char* name : {kEnvAddr, kEnvIndex, kEnvTraceId, kEnvMode, kEnvLogChannel, kEnvProcessName,
+                           kEnvHostVariables, kEnvHostFolder}) {
     const std::size_t length = std::strlen(name);
     if (entry.starts_with(name) && entry.size() > length && entry[length] == '=') return true;
   }

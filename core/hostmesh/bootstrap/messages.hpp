@@ -119,6 +119,11 @@ inline constexpr const char* kEnvTraceId = "HOSTMESH_CLIENT_TRACE_ID";
 inline constexpr const char* kEnvMode = "HOSTMESH_BOOTSTRAP_MODE";
 inline constexpr const char* kEnvLogChannel = "HOSTMESH_BOOTSTRAP_LOG_CHANNEL";
 inline constexpr const char* kEnvProcessName = "HOSTMESH_PROCESS_NAME";
+// What an allocator says of a host for the procs there: the names of variables that they have from the host
+// and not from the client, separated by commas; and, with the value `own`, that they start in the host's
+// working directory.
+inline constexpr const char* kEnvHostVariables = "HOSTMESH_HOST_VARIABLES";
+inline constexpr const char* kEnvHostFolder = "HOSTMESH_HOST_FOLDER";
 // What every owner calls itself to those who dial it.
 inline constexpr const char* kOwnerIdentity = "hostmesh-owner";
 // The values of kEnvMode. The payload comes over stdin, which is then the lifeline; the owner is at kEnvAddr.

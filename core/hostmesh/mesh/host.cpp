@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "hostmesh/actor/context.hpp"
@@ -37,6 +39,24 @@ std::vector<std::string> argv_of(const ProcTemplate& proc) {
   argv.front() = std::filesystem::read_symlink("/proc/self/exe", failure).string();
   return failure ? proc.argv : argv;
 }
+
+// What the allocator has said of this host for the procs on it.
+struct HostWords {
+  std::vector<std::pair<std::string, std::string>> variables;
+  bool own_folder = false;
+
+  static HostWords read() {
+    HostWords words;
+    const char* const folder = std::getenv(bootstrap::kEnvHostFolder);
+    words.own_folder = folder != nullptr && std::string_view(folder) == "own";
+    const char* const names = std::getenv(bootstrap::kEnvHostVariables);
+    std::istringstream in(names == nullptr ? "" : names);
+    for (std::string name; std::getline(in, name, ',');) {
+      if (const char* value = std::getenv(name.c_str())) words.variables.emplace_back(name, value);
+    }
+    return words;
+  }
+};
 
 Status status_of(const StopReason& reason) {
   return reason.kind == StopReason::Kind::kStopped ? Status::stopped() : Status::failed(reason.text());
@@ -176,14 +196,13 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     const CreateProcs& request = meshes.at(proc.mesh).request;
     const Extent& extent = request.extent;
     const auto point = extent.point_of_rank(proc.rank);
-    LaunchRequest launch{
-        .rank = proc.rank,
-        .incarnation = incarnation,
-        .argv = argv_of(request.proc),
-        .environment = {},
-        .working_directory = is_folder(request.proc.working_directory) ? request.proc.working_directory : "",
-        .stdin_payload = {},
-        .stdin_use = LaunchRequest::Stdin::kPayloadThenEof};
+    LaunchRequest launch{.rank = proc.rank,
+                         .incarnation = incarnation,
+                         .argv = argv_of(request.proc),
+                         .environment = {},
+                         .working_directory = folder_for(request.proc.working_directory),
+                         .stdin_payload = {},
+                         .stdin_use = LaunchRequest::Stdin::kPayloadThenEof};
     const std::string rank = std::to_string(proc.rank);
     const std::string world = std::to_string(extent.num_ranks());
     std::vector<std::pair<std::string, std::string>> added{
@@ -197,6 +216,11 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
         {"RANK", rank},
         {"WORLD_SIZE", world},
         {"LOCAL_RANK", std::to_string(local)}};
+    for (const auto& variable : words.variables) {
+      if (std::ranges::find(added, variable.first, &std::pair<std::string, std::string>::first) ==
+          added.end())
+        added.push_back(variable);
+    }
     // The mark by which our owner knows what we leave behind, should we be killed.
     if (!node.mark.empty()) added.emplace_back(bootstrap::kEnvAllocation, node.mark);
     if (request.proc.kind == Kind::kBootstrap) {
@@ -223,6 +247,11 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     }
     launch.environment = bootstrap::child_environment(request.proc.environment, added);
     return launch;
+  }
+
+  // Empty: the host's own.
+  std::string folder_for(const std::string& clients) const {
+    return words.own_folder || !is_folder(clients) ? "" : clients;
   }
 
   static std::string name_of(const ProcEntry& proc) { return proc.mesh + "_" + std::to_string(proc.rank); }
@@ -423,6 +452,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
 
   bootstrap::Node& node;
   const HostRef ref;
+  const HostWords words = HostWords::read();
   const std::string allocation;  // of the procs of this host
   const Secret secret = Secret::random();
   Host* owner = nullptr;
