@@ -125,8 +125,10 @@ void SessionCore::on_redialled(Result<std::unique_ptr<Stream>> stream) {
   const auto self = shared_from_this();
   const auto finished = std::move(dial_);  // it is what called
   if (stream) return resume(*std::move(stream));
+  ErrorInfo last = stream.error().info();
+  last.phase.clear();  // it was connected for long
   end(Error(Cause::kPeerGone,
-            why_broken_ + ", and the session could not be resumed: " + stream.error().text()));
+            why_broken_ + ", and the session could not be resumed: " + Error(std::move(last)).text()));
 }
 
 void SessionCore::end(Error why) {
