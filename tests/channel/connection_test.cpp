@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 #include "channel/support.hpp"
+#include "hostmesh/channel/detail/connection_impl.hpp"
 
 namespace hostmesh::test {
 namespace {
@@ -446,6 +448,43 @@ TEST_P(OverEach, DescriptorsAreAllGivenBack) {
   }
   settle();
   EXPECT_EQ(open_descriptors(), before);
+}
+
+// Fails as a socket does whose peer the kernel can no longer reach.
+class Unreachable final : public detail::Stream {
+ public:
+  Unreachable(Reactor& reactor, int error) : reactor_(reactor), error_(error) {}
+  void set_events(detail::StreamEvents* events) override { events_ = events; }
+  detail::IoResult read_some(std::span<std::uint8_t>) override { return {.error = error_}; }
+  detail::IoResult write_some(std::span<const iovec>) override { return {.error = error_}; }
+  void await_readable() override {
+    reactor_.post([this] { events_->on_readable(); });
+  }
+  void await_writable() override {}
+  std::optional<PeerCredentials> credentials() const override { return std::nullopt; }
+  const std::string& description() const override { return description_; }
+
+ private:
+  Reactor& reactor_;
+  int error_;
+  detail::StreamEvents* events_ = nullptr;
+  std::string description_ = "elsewhere";
+};
+
+TEST(Connections, APeerThatCannotBeReachedAnyMoreIsGone) {
+  Loop loop;
+  for (const int error : {ETIMEDOUT, EHOSTUNREACH, ENETUNREACH}) {
+    End end(loop, loop.call([&] {
+      detail::Established established{.stream = std::make_unique<Unreachable>(loop.reactor(), error),
+                                      .peer = claim_of(0),
+                                      .server_identity = "server",
+                                      .max_send_bytes = 100};
+      return Connection::Impl::make(loop.reactor(), std::move(established), detail::Limits(Config()));
+    }));
+    end.start();
+    ASSERT_TRUE(end.wait_closed());
+    EXPECT_EQ(end.seen().get().closes[0].cause, Cause::kPeerGone) << errno_text(error);
+  }
 }
 
 TEST(LocalConnections, TenThousandFitInOneProcess) {

@@ -58,9 +58,11 @@ class Relay {
   }
   // Nothing passes, and nobody is told: what the connections of now are for good, all that come until pass().
   void fall_silent() {
+    const int before = silences_.get();
     silent_ = true;
     silence_now_ = true;
     wake();
+    EXPECT_TRUE(silences_.wait([before](int silences) { return silences > before; }));
   }
   void pass() {
     silent_ = false;
@@ -122,6 +124,7 @@ class Relay {
       if (cut_now_.exchange(false)) pairs_.clear();
       if (silence_now_.exchange(false)) {
         for (Pair& pair : pairs_) pair.silent = true;
+        silences_.change([](int& silences) { ++silences; });
       }
       if (deafen_now_.exchange(false)) {
         for (Pair& pair : pairs_) pair.deaf = true;
@@ -175,6 +178,7 @@ class Relay {
   std::atomic<int> cuts_left_ = 0;
   std::atomic<bool> stopping_ = false;
   Watched<int> taken_;
+  Watched<int> silences_;
   std::atomic<bool> cut_now_ = false;
   std::atomic<bool> silence_now_ = false;
   std::atomic<bool> silent_ = false;

@@ -219,6 +219,52 @@ TEST_F(Sessions, ASessionThatIsOverIsNotWaitedFor) {
   EXPECT_EQ(client_->seen().get().closes[0].cause, Cause::kPeerGone);
 }
 
+// A connection that takes nothing, or all.
+class Gullet final : public detail::Stream {
+ public:
+  explicit Gullet(detail::StreamEvents** events) : events_(events) {}
+  void set_events(detail::StreamEvents* events) override { *events_ = events; }
+  detail::IoResult read_some(std::span<std::uint8_t>) override { return {.error = EAGAIN}; }
+  detail::IoResult write_some(std::span<const iovec> from) override {
+    if (!open) return {.error = EAGAIN};
+    std::size_t all = 0;
+    for (const iovec& piece : from) all += piece.iov_len;
+    return {.bytes = all};
+  }
+  void await_readable() override {}
+  void await_writable() override {}
+  std::optional<PeerCredentials> credentials() const override { return std::nullopt; }
+  const std::string& description() const override { return description_; }
+
+  bool open = false;
+
+ private:
+  detail::StreamEvents** events_;
+  std::string description_ = "gullet";
+};
+
+TEST(SessionStream, OwnsUpToTheLastByteOnlyWhenTheConnectionHasAll) {
+  Reactor reactor;
+  detail::SessionTable table;
+  detail::StreamEvents* events = nullptr;
+  auto connection = std::make_unique<Gullet>(&events);
+  Gullet& gullet = *connection;
+  const auto session = detail::accepted_session(reactor, std::move(connection), detail::SessionName{},
+                                                claim_of(0), detail::Limits(session_config()), table);
+  Bytes message(100);
+  const auto write_from = [&](std::size_t offset) {
+    const iovec piece{message.data() + offset, message.size() - offset};
+    return session->write_some({&piece, 1});
+  };
+
+  EXPECT_EQ(write_from(0).bytes, 99U);
+  EXPECT_EQ(write_from(99).error, EAGAIN);
+
+  gullet.open = true;
+  events->on_writable();
+  EXPECT_EQ(write_from(99).bytes, 1U);
+}
+
 int user_timeout_ms(const Config& config) {
   const auto addr = ChannelAddr::any(Transport::kTcp);
   const auto socket = detail::new_socket(addr);

@@ -37,8 +37,8 @@ class Listener {
   static Result<std::unique_ptr<Listener>> listen(
       Reactor& reactor, const ChannelAddr& addr, ListenOptions options, const Config& config,
       std::function<void(std::shared_ptr<Connection>)> on_connection);
-  // Stops listening and drops peers in their handshake; connections live on. Unlinks the path socket that it
-  // made. May be called from within its callbacks.
+  // Stops listening and drops peers in their handshake; connections live on, but those that break cannot come
+  // back. Unlinks the path socket that it made. May be called from within its callbacks.
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

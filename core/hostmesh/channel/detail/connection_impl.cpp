@@ -18,8 +18,10 @@ constexpr int kGathersPerTurn = 4;
 // How long we go on sending what is queued after the peer said goodbye; the peer has a bound of its own.
 constexpr Duration kAnswerGoodbyeWithin = 30s;
 
+// Or cannot be reached any more, which is all that can be known of the peer then.
 bool means_peer_gone(int error) {
-  return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT;
+  return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == EHOSTUNREACH ||
+         error == ENETUNREACH;
 }
 
 }  // namespace

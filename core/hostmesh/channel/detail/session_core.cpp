@@ -125,8 +125,10 @@ void SessionCore::on_redialled(Result<std::unique_ptr<Stream>> stream) {
   const auto self = shared_from_this();
   const auto finished = std::move(dial_);  // it is what called
   if (stream) return resume(*std::move(stream));
+  ErrorInfo last = stream.error().info();
+  last.phase.clear();  // it was connected for long
   end(Error(Cause::kPeerGone,
-            why_broken_ + ", and the session could not be resumed: " + stream.error().text()));
+            why_broken_ + ", and the session could not be resumed: " + Error(std::move(last)).text()));
 }
 
 void SessionCore::end(Error why) {
@@ -222,7 +224,6 @@ IoResult SessionCore::receive(std::span<std::uint8_t> into) {
       end(Error());
     }
     push();
-    if (wants_write_ && kept_.size() < kSessionWindow) post(&SessionCore::tell_writable);
     if (taken->payload > 0) return {.bytes = taken->payload};
   }
 }
@@ -245,18 +246,31 @@ void SessionCore::read_while_leaving() {
   }
 }
 
+// Like the kernel's: what is said to be taken can be forgotten by a process that ends now. So the last byte
+// is not owned up to before the connection has it all.
 IoResult SessionCore::write_some(std::span<const iovec> from) {
   if (over_) return {.error = EPIPE};
+  if (has_unsent()) return {.error = EAGAIN};
   std::size_t taken = 0;
+  std::size_t owed = std::exchange(owes_byte_, false) ? 1 : 0;
   for (const iovec& piece : from) {
     const std::size_t room = kSessionWindow - std::min(kSessionWindow, kept_.size());
-    const std::size_t count = std::min(room, piece.iov_len);
-    kept_.push({static_cast<const std::uint8_t*>(piece.iov_base), count});
-    taken += count;
-    if (count < piece.iov_len) break;
+    const std::size_t wanted = piece.iov_len - owed;
+    const std::size_t count = std::min(room, wanted);
+    kept_.push({static_cast<const std::uint8_t*>(piece.iov_base) + owed, count});
+    taken += std::exchange(owed, 0) + count;
+    if (count < wanted) break;
   }
   push();
+  if (taken > 0 && has_unsent()) {
+    owes_byte_ = true;
+    --taken;
+  }
   return taken > 0 ? IoResult{.bytes = taken} : IoResult{.error = EAGAIN};
+}
+
+bool SessionCore::has_unsent() const {
+  return !stream_ || awaiting_position_ || record_.open || written_ < end_of_written();
 }
 
 // True when there is a record to go on with.
@@ -302,6 +316,7 @@ void SessionCore::push() {
     end_sent_ = end_sent_ || record_.end;
     record_ = Record();
   }
+  if (wants_write_ && is_writable()) post(&SessionCore::tell_writable);
   // Otherwise the peer's end is waited for. One that misses ours comes back, and is told that all is over.
   if (end_sent_ && acknowledged_ == end_of_written()) end(Error());
 }
@@ -340,10 +355,9 @@ void SessionCore::await_readable() {
   if (over_ || !inbox_.empty()) return post(&SessionCore::tell_readable);
   if (stream_) stream_->await_readable();
 }
-// What the peer says to have taken makes room.
 void SessionCore::await_writable() {
   wants_write_ = true;
-  if (over_ || kept_.size() < kSessionWindow) post(&SessionCore::tell_writable);
+  if (over_ || is_writable()) post(&SessionCore::tell_writable);
 }
 
 void SessionCore::on_readable() {

@@ -93,6 +93,8 @@ class SessionCore final : private StreamEvents, public std::enable_shared_from_t
   bool plan_record();
   std::size_t payload_sent() const { return record_.sent > kRecordHeader ? record_.sent - kRecordHeader : 0; }
   std::uint64_t end_of_written() const { return acknowledged_ + kept_.size(); }
+  bool has_unsent() const;
+  bool is_writable() const { return !has_unsent() && kept_.size() < kSessionWindow; }
   void finish_leaving_if_done();
 
   Reactor& reactor_;
@@ -135,6 +137,7 @@ class SessionCore final : private StreamEvents, public std::enable_shared_from_t
   bool writing_ = false;  // the connection takes no more for now
   bool wants_read_ = false;
   bool wants_write_ = false;
+  bool owes_byte_ = false;  // the last that was written
   bool over_ = false;
   bool peer_ended_ = false;
   bool leaving_ = false;
