@@ -73,7 +73,7 @@ class SshLauncher final : public Launcher {
     struct Begin {
       LaunchId id;
       std::string host;
-      Clock::duration pause{};
+      unsigned retry = 0;  // counted from 1; there is a pause before it
     };
     LocalVerdict verdict;
     std::vector<Begin> begin;
@@ -246,7 +246,10 @@ LocalVerdict SshLauncher::local_ended(LaunchId id, const LocalEnd& end) {
     if (outcome.verdict.what != LocalVerdict::What::kTakeBack) launches_.erase(id);
     for (const LaunchId other : outcome.fail) launches_.erase(other);
   }
-  for (const auto& begin : outcome.begin) connecting_.add(begin.id, begin.host, begin.pause);
+  for (const auto& begin : outcome.begin) {
+    connecting_.add(begin.id, begin.host,
+                    begin.retry == 0 ? Clock::duration() : connecting_.pause_before(begin.retry));
+  }
   const LocalVerdict& verdict = outcome.verdict;
   for (const LaunchId other : outcome.fail) host_.failed(other, verdict.cause, verdict.text, 0, verdict.node);
   return verdict;
@@ -262,7 +265,7 @@ SshLauncher::Outcome SshLauncher::not_started(LaunchId id, Launch& launch, const
       {.by_signal = end.how == LocalEnd::How::kSignal, .number = end.number, .last_lines = end.last_lines});
   if (!launch.ended_by_us && deserves_another_try(id, launch, trouble, end)) {
     Outcome outcome = again(id, launch);
-    outcome.begin.front().pause = connecting_.pause_before(launch.tries);
+    outcome.begin.front().retry = launch.tries;
     return outcome;
   }
   if (!launch.ended_by_us && trouble == Trouble::kNoCopy) return absent(id, launch, end);
@@ -306,7 +309,7 @@ SshLauncher::Outcome SshLauncher::copy_ended(LaunchId id, Launch& launch, const 
       {.by_signal = end.how == LocalEnd::How::kSignal, .number = end.number, .last_lines = end.last_lines});
   if (deserves_another_try(id, launch, trouble, end)) {
     Outcome outcome = again(id, launch);
-    outcome.begin.front().pause = connecting_.pause_before(launch.tries);
+    outcome.begin.front().retry = launch.tries;
     return outcome;
   }
   return {.verdict = failure(launch, trouble, end), .fail = pushes_.failed(host)};

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 #include <stdexcept>
 #include <thread>
@@ -144,6 +145,16 @@ TEST_F(SshFailures, AProgramOfOursInAnotherVersion) {
   configure("", "'node1'", (folder() / "hostmesh-bootstrap").string());
 
   expect_told("its hostmesh-bootstrap is of another version", "this is version 7.1.0");
+}
+
+// As one that asks something of who logs in. No word of ssh's is to be had; but it is said which host it is.
+TEST_F(SshFailures, AProfileThatHangs) {
+  set_environment("HOSTMESH_LAUNCH_TIMEOUT", "3s");
+  start_lab("ForceCommand exec " + sleep_marked());
+
+  EXPECT_TRUE(says(failure("hosts=1"), "host node1, phase launch: the process was not started within 3s"));
+
+  for (const pid_t pid : processes_named("sleep")) ::kill(pid, SIGKILL);
 }
 
 TEST_F(SshFailures, AnSshClientThatIsMissing) {

@@ -75,9 +75,9 @@ TEST_F(SshTcp, AnAddressThatAHostCannotReachIsToldBeforeItStarts) {
   start_lab();
   set_environment("HOSTMESH_TCP_ADVERTISE", "127.0.0.2");
 
-  const std::string err = failure("hosts=2");
+  const std::string err = failure("hosts=1");
 
-  EXPECT_TRUE(says(err, "node1  it cannot reach this machine over tcp; ssh said: "));
+  EXPECT_TRUE(says(err, "host node1, phase launch: it cannot reach this machine over tcp; ssh said: "));
   EXPECT_TRUE(says(err, "its client cannot be reached at tcp:127.0.0.2:"));
   EXPECT_TRUE(says(err, "Connection refused"));
   EXPECT_TRUE(says(err, "HOSTMESH_TCP_ADVERTISE"));

@@ -48,8 +48,8 @@ class ChildMachine {
 
   // From the launcher.
   void launched(TimePoint now);
-  // It is reached through another process, which leads to another machine: silence is no sign of its own
-  // state.
+  // It is reached through another process or a network, which lead to another machine: silence is no sign of
+  // its own state.
   void carried() { carried_ = true; }
   void launch_failed(const Error& error);
   void exited(const ExitStatus& status);

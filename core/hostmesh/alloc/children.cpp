@@ -61,9 +61,10 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
         impl.ended(*this);
       }
     }
-    void failed(const Error& error) override {
+    void failed(const Error& why) override {
       impl.launch_done(*this);
       impl.ended(*this);
+      const Error error = node.empty() ? why : why.with_host(node);
       impl.emit([child = id, error](Impl& self) { self.events.on_failed(child, error); });
     }
 
@@ -229,8 +230,10 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     launches[child.launch] = child.id;
     child.tail = LineTail(child.spec.tail_lines);
     child.pid = 0;
+    child.node.clear();
     child.control.reset();
     child.machine = std::make_unique<ChildMachine>(child.spec.kind, child.spec.timing, child, Clock::now());
+    if (child.spec.elsewhere) child.machine->carried();
     schedule(child);
     launcher->launch(child.launch, child.spec.request(child.incarnation));
     if (child.paused) launcher->pause_output(child.launch);
@@ -264,6 +267,10 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
   // A child that waits for its first launch, or for its next one, has nothing that could end.
   bool not_launched(const Child& child) const {
     return !child.machine || (child.machine->ended() && !child.done);
+  }
+
+  void on_placed(LaunchId launch, const std::string& node) {
+    if (Child* child = find_launch(launch)) child->node = node;
   }
 
   void on_launched(LaunchId launch, std::int64_t pid, const std::string& node) {
@@ -335,6 +342,7 @@ Result<std::unique_ptr<Children>> Children::make(Reactor& reactor, const MakeLau
   // The launcher lives in impl and delivers nothing once it is gone, so a plain pointer is enough.
   Impl* self = impl.get();
   auto launcher = make_launcher(ChildLauncher::Events{
+      .on_placed = [self](LaunchId launch, const std::string& node) { self->on_placed(launch, node); },
       .on_launched = [self](LaunchId launch, std::int64_t pid,
                             const std::string& node) { self->on_launched(launch, pid, node); },
       .on_channel = [self](LaunchId launch, UniqueFd socket) { self->on_channel(launch, std::move(socket)); },

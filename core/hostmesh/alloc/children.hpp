@@ -34,6 +34,7 @@ struct ChildSpec {
   ChildTiming timing;
   RespawnPolicy respawn;
   std::size_t tail_lines = 20;  // of stderr, kept for the StopReason
+  bool elsewhere = false;       // on another machine: its silence may as well be that machine's
 };
 
 struct ChildCreated {

@@ -101,7 +101,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                       .request = [this, rank](Incarnation incarnation) { return request(rank, incarnation); },
                       .timing = timing_,
                       .respawn = spec_.respawn,
-                      .tail_lines = node_.config.get(attribute::kTailLogLines)});
+                      .tail_lines = node_.config.get(attribute::kTailLogLines),
+                      .elsewhere = !runs_here_ && spec_.transport == Transport::kTcp});
     }
     return {};
   }

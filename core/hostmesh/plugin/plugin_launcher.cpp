@@ -278,6 +278,7 @@ void PluginLauncher::State::on(SpawnLocal& call) {
   launch->early_stderr.clear();
   local->launch(call.id, std::move(call.command));
   pause_local(call.id, *launch);
+  if (!launch->node.empty() && events.on_placed) events.on_placed(call.id, launch->node);
 }
 
 void PluginLauncher::State::on(RunLocalProc& call) {

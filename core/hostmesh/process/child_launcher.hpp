@@ -53,6 +53,8 @@ struct LaunchRequest {
 class ChildLauncher {
  public:
   struct Events {
+    // Before on_launched, where it is known by then: the machine that the launch is to be on.
+    std::function<void(LaunchId, const std::string& node)> on_placed;
     // The process exists: its pid where it runs (0 when unknown) and the node's name.
     std::function<void(LaunchId, std::int64_t pid, const std::string& node)> on_launched;
     // Right behind on_launched, where stdout is a channel: the socket whose other end is the child's stdin
