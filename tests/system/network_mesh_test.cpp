@@ -40,12 +40,15 @@ ActorTable stations() {
   return table;
 }
 
-class NetworkMesh : public NetworkTest {
+// By the two ways home: over ssh's stdin and stdout, and directly over tcp with TLS, where hosts reach each
+// other as well.
+class NetworkMesh : public NetworkTest, public ::testing::WithParamInterface<const char*> {
  protected:
   // Owner and member lose patience quickly, so that the tests need none.
   NetworkMesh() {
     config_.set(ConfigLayer::kRuntime, attribute::kHeartbeatTimeout, std::chrono::seconds(6));
     config_.set(ConfigLayer::kRuntime, attribute::kOwnerTimeout, std::chrono::seconds(8));
+    config_.set(ConfigLayer::kRuntime, attribute::kTcpBind, std::string_view("10.77.0.1"));
   }
   void TearDown() override {
     workers_.reset();
@@ -55,7 +58,7 @@ class NetworkMesh : public NetworkTest {
 
   // A host on each node, and on each of those a proc with a station.
   void start_stations(std::size_t nodes, int loss_percent = 0) {
-    start(nodes);
+    start(nodes, "connection: " + std::string(GetParam()));
     if (loss_percent > 0) network_->lose(loss_percent);
     runtime_.emplace(stations(), RuntimeOptions{.config = config_});
     AllocateOptions recorded{.on_state = [record = states_](const ProcState& state) { record->add(state); }};
@@ -161,7 +164,7 @@ class NetworkMesh : public NetworkTest {
   std::optional<ActorMesh<Station>> stations_;
 };
 
-TEST_F(NetworkMesh, ActorsOnFourMachinesTalkAcrossAllPairsAndLeaveNothing) {
+TEST_P(NetworkMesh, ActorsOnFourMachinesTalkAcrossAllPairsAndLeaveNothing) {
   start_stations(4);
 
   expect_all_pairs_talk({1, 2, 3, 4});
@@ -170,7 +173,7 @@ TEST_F(NetworkMesh, ActorsOnFourMachinesTalkAcrossAllPairsAndLeaveNothing) {
   expect_nothing_on({1, 2, 3, 4});
 }
 
-TEST_F(NetworkMesh, ACableThatIsOutForTwoSecondsCostsNothingButTime) {
+TEST_P(NetworkMesh, ACableThatIsOutForTwoSecondsCostsNothingButTime) {
   start_stations(4);
   auto [home, arrived] = client().open_port<std::int64_t>();
   send({.nodes = {1, 2, 3, 4}, .first = 0, .end = 50}, home);
@@ -187,7 +190,7 @@ TEST_F(NetworkMesh, ACableThatIsOutForTwoSecondsCostsNothingButTime) {
   expect_nothing_on({1, 2, 3, 4});
 }
 
-TEST_F(NetworkMesh, ACableThatIsPulledOutIsTheEndOfThatMachineAlone) {
+TEST_P(NetworkMesh, ACableThatIsPulledOutIsTheEndOfThatMachineAlone) {
   start_stations(4);
   expect_all_pairs_talk({1, 2, 3, 4});
 
@@ -199,7 +202,7 @@ TEST_F(NetworkMesh, ACableThatIsPulledOutIsTheEndOfThatMachineAlone) {
 }
 
 // It still speaks, and hears nothing: no acknowledgement, no question.
-TEST_F(NetworkMesh, AMachineThatHearsNothingIsTheEndOfThatMachineAlone) {
+TEST_P(NetworkMesh, AMachineThatHearsNothingIsTheEndOfThatMachineAlone) {
   start_stations(4);
   expect_all_pairs_talk({1, 2, 3, 4});
 
@@ -210,7 +213,7 @@ TEST_F(NetworkMesh, AMachineThatHearsNothingIsTheEndOfThatMachineAlone) {
 }
 
 // Shutdown asks all hosts, and waits for those that are there.
-TEST_F(NetworkMesh, AShutdownEndsThoughAMachineIsCutOff) {
+TEST_P(NetworkMesh, AShutdownEndsThoughAMachineIsCutOff) {
   start_stations(3);
   node(2).unplug();
 
@@ -223,7 +226,7 @@ TEST_F(NetworkMesh, AShutdownEndsThoughAMachineIsCutOff) {
   expect_nothing_on({1, 2, 3});
 }
 
-TEST_F(NetworkMesh, AMachineThatIsFrozenIsTheEndOfThatMachineAlone) {
+TEST_P(NetworkMesh, AMachineThatIsFrozenIsTheEndOfThatMachineAlone) {
   start_stations(4);
   expect_all_pairs_talk({1, 2, 3, 4});
 
@@ -234,7 +237,7 @@ TEST_F(NetworkMesh, AMachineThatIsFrozenIsTheEndOfThatMachineAlone) {
   expect_nothing_on({2});
 }
 
-TEST_F(NetworkMesh, AnSshSessionThatIsKilledIsTheEndOfThatMachineAlone) {
+TEST_P(NetworkMesh, AnSshSessionThatIsKilledIsTheEndOfThatMachineAlone) {
   start_stations(4);
   expect_all_pairs_talk({1, 2, 3, 4});
   const auto sessions = node(2).sessions();
@@ -246,7 +249,7 @@ TEST_F(NetworkMesh, AnSshSessionThatIsKilledIsTheEndOfThatMachineAlone) {
   expect_nothing_on({2});
 }
 
-TEST_F(NetworkMesh, AHostThatIsKilledTakesItsProcsWithItAndNobodyElse) {
+TEST_P(NetworkMesh, AHostThatIsKilledTakesItsProcsWithItAndNobodyElse) {
   start_stations(4);
   expect_all_pairs_talk({1, 2, 3, 4});
   const auto hosts = node(2).processes("hostmesh-bootstrap");
@@ -258,7 +261,7 @@ TEST_F(NetworkMesh, AHostThatIsKilledTakesItsProcsWithItAndNobodyElse) {
   expect_nothing_on({2});
 }
 
-TEST_F(NetworkMesh, EveryTwentiethPacketMayGetLost) {
+TEST_P(NetworkMesh, EveryTwentiethPacketMayGetLost) {
   start_stations(4, 5);
   auto [home, arrived] = client().open_port<std::int64_t>();
 
@@ -268,6 +271,9 @@ TEST_F(NetworkMesh, EveryTwentiethPacketMayGetLost) {
   hosts_->shutdown();
   expect_nothing_on({1, 2, 3, 4});
 }
+
+INSTANTIATE_TEST_SUITE_P(Over, NetworkMesh, ::testing::Values("ssh", "tcp"),
+                         [](const auto& one) { return std::string(one.param); });
 
 }  // namespace
 }  // namespace hostmesh::test
