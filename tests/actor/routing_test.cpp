@@ -279,6 +279,39 @@ TEST_F(Dialled, OnceForAllThatWaitsInOrder) {
   a_.call([&] { EXPECT_EQ(dials_, 1); });
 }
 
+// Two that write to each other for the first time dial each other.
+TEST_F(Dialled, IsTheWayForAllThatIsSentThoughTheOtherSideDialsAsWell) {
+  Record<std::int64_t> values;
+  const auto send = [&](int from, int to) {
+    for (int i = from; i < to; ++i) {
+      client_.send(counter_, Add{1});
+      client_.call_async(counter_, Read{}, soon(),
+                         [&](Result<std::int64_t> value) { values.add(value.value_or(-1)); });
+    }
+  };
+  send(0, 10);
+  ASSERT_TRUE(asked_.wait(1));
+  Links theirs = link(a_, b_);
+  Links ours = link(a_, b_);
+  a_.call([&] { a_.router().bind_dialler(addr_, theirs.from); });
+  send(10, 20);
+  a_.call([&] { pending_(ours.from); });
+  send(20, 30);
+
+  ASSERT_TRUE(values.wait(30));
+  const auto all = values.get();
+  for (std::int64_t i = 0; i < 30; ++i) ASSERT_EQ(all[static_cast<std::size_t>(i)], i + 1);
+}
+
+TEST_F(Dialled, IsNobodyWhoHasDialledUs) {
+  Links theirs = link(a_, b_);
+  a_.call([&] { a_.router().bind_dialler(addr_, theirs.from); });
+
+  EXPECT_EQ(client_.call(counter_, Read{}, soon()), 0);
+
+  a_.call([&] { EXPECT_EQ(dials_, 0); });
+}
+
 TEST_F(Dialled, AgainAfterTheLinkClosed) {
   std::promise<Result<std::int64_t>> first;
   client_.call_async(counter_, Read{}, soon(),

@@ -454,6 +454,11 @@ void Router::unbind(const ProcId& proc) {
 void Router::bind_address(const ChannelAddr& addr, std::shared_ptr<Link> link) {
   impl_->by_addr[addr] = own_link(link);
 }
+void Router::bind_dialler(const ChannelAddr& addr, const std::shared_ptr<Link>& link) {
+  if (impl_->dialled.contains(addr) || impl_->is_dialling(addr)) return;
+  auto& bound = impl_->by_addr[addr];
+  if (!bound || !bound->is_open()) bound = own_link(link);
+}
 void Router::unbind_address(const ChannelAddr& addr) {
   impl_->by_addr.erase(addr);
 }

@@ -51,6 +51,10 @@ class Router {
   void unbind(const ProcId& proc);
   // Every direct id at that address is: it is a host's, or a client's.
   void bind_address(const ChannelAddr& addr, std::shared_ptr<Link> link);
+  // The same for a link that the other side has dialled: only while there is no way to that address, dialled
+  // or being dialled from here. Two that dial each other keep both connections, each its own for sending:
+  // changing the way would let later messages overtake earlier ones.
+  void bind_dialler(const ChannelAddr& addr, const std::shared_ptr<Link>& link);
   void unbind_address(const ChannelAddr& addr);
   // This process answers at that address: a direct id there that is neither a proc here nor bound is
   // unroutable, instead of being dialled or passed on.

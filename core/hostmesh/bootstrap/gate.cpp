@@ -134,7 +134,7 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
                                   .on_close = [weak = weak_from_this(), number](const CloseReason&) {
                                     if (const auto self = weak.lock()) self->peers.erase(number);
                                   }});
-      if (address) system.router().bind_address(*address, link);
+      if (address) system.router().bind_dialler(*address, link);
       peers[number] = {claim.allocation, link};
       return;
     }
