@@ -68,6 +68,9 @@ void add_way(Command& command, const Target& target) {
   // The client's own: where the agent is, and whose home and known hosts.
   for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry)
     command.environment.emplace_back(*entry);
+  // A client of its own that leads over a jump host has no BatchMode from us; nobody is there to answer it.
+  command.environment.insert(command.environment.end(),
+                             {"SSH_ASKPASS=/bin/false", "SSH_ASKPASS_REQUIRE=force"});
 }
 
 }  // namespace

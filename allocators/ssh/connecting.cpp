@@ -77,7 +77,9 @@ void Connecting::run() {
     waiting_.erase(turn);
     under_way_[begun.id] = begun.host;
     ++at_host_[begun.host];
-    start_(begun.id);
+    if (start_(begun.id)) continue;
+    --at_host_[begun.host];
+    under_way_.erase(begun.id);
   }
 }
 

@@ -27,7 +27,8 @@ class Connecting {
     std::size_t at_once = 32;
     std::size_t at_once_per_host = 8;
   };
-  using Start = std::function<void(std::uint64_t id)>;
+  // False: it could not be started, and is not under way.
+  using Start = std::function<bool(std::uint64_t id)>;
 
   Connecting(Limits limits, Start start);
   // Nothing is started any more.

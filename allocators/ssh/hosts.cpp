@@ -54,8 +54,8 @@ std::vector<std::string> expand_range(std::string_view item, std::string_view ra
     const std::uint64_t high = dash == part.size() ? low : number(item, part.substr(dash + 1));
     if (high < low) refuse(item, "the range " + std::string(part) + " goes backwards");
     if (high - low >= kMostHosts) refuse(item, "the range " + std::string(part) + " is too long");
-    for (std::uint64_t i = low; i <= high; ++i) {
-      std::string digits = std::to_string(i);
+    for (std::uint64_t above = 0; above <= high - low; ++above) {
+      std::string digits = std::to_string(low + above);
       if (digits.size() < low_text.size()) digits.insert(0, low_text.size() - digits.size(), '0');
       texts.push_back(std::move(digits));
     }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -123,6 +124,12 @@ std::string control_folder() {
   return folder;
 }
 
+// Of this process and this instance alone.
+std::string own_name() {
+  static std::atomic<unsigned> instances = 0;
+  return std::to_string(::getpid()) + "-" + std::to_string(++instances);
+}
+
 std::vector<std::string> client_of(const Config& config) {
   const std::string& unknown = config.text("unknown_hosts");
   if (unknown != "fail" && unknown != "accept-new")
@@ -148,7 +155,8 @@ std::vector<std::string> client_of(const Config& config) {
   set("LogLevel=INFO");
   if (config.boolean("multiplex")) {
     set("ControlMaster=auto");
-    set("ControlPath=" + control_folder() + "/%C");
+    // Not shared with other allocations: the client that keeps the connection goes with its own.
+    set("ControlPath=" + control_folder() + "/" + own_name() + "-%C");
     set("ControlPersist=15");
   } else {
     set("ControlMaster=no");

@@ -80,7 +80,7 @@ class SshLauncher final : public Launcher {
     Ids fail;  // as this one does
   };
 
-  void start(LaunchId id);
+  bool start(LaunchId id);  // false: nothing was started
   Command command_of(Launch& launch) const;
   void read_push_file();
   bool forget_waiting(LaunchId id);
@@ -119,7 +119,7 @@ Description SshLauncher::describe() {
 SshLauncher::SshLauncher(const Config& config, const Host& host)
     : host_(host),
       settings_(Settings::of(config)),
-      connecting_(settings_.limits, [this](std::uint64_t id) { start(id); }) {
+      connecting_(settings_.limits, [this](std::uint64_t id) { return start(id); }) {
   if (settings_.is_direct) host_.use_tcp();
   if (!settings_.push_file.empty()) reading_ = std::jthread([this] { read_push_file(); });
 }
@@ -177,17 +177,22 @@ void SshLauncher::launch(const LaunchRequest& request) {
 }
 
 // On the thread of connecting_.
-void SshLauncher::start(LaunchId id) {
+bool SshLauncher::start(LaunchId id) {
   const std::lock_guard lock(mutex_);
   const auto found = launches_.find(id);
-  if (found == launches_.end()) return;
+  if (found == launches_.end()) return false;
   Launch& launch = found->second;
   ++launch.tries;
   try {
+    // A signal may have come between two tries.
+    if (launch.ended_by_us)
+      throw Error(Cause::kCancelled, "it was stopped before its turn to log in had come");
     host_.spawn_local(id, command_of(launch));
+    return true;
   } catch (const Error& error) {
     host_.failed(id, error.cause(), error.what(), error.os_error(), launch.target.text());
     launches_.erase(found);
+    return false;
   }
 }
 

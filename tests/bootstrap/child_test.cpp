@@ -206,7 +206,8 @@ TEST_F(ChildTest, OverStdioAnOwnerThatNeverAnswersTheHelloIsGivenUp) {
   const Bytes packed = pack_payload(over_stdio);
   ASSERT_EQ(::write(ends.out.get(), packed.data(), packed.size()), static_cast<ssize_t>(packed.size()));
   Child& child = start(command({"/bin/sh", "-c", "exec " + stock_child() + " < " + to + " > " + from},
-                               {std::string(kEnvMode) + "=" + kModeStdio, "HOSTMESH_OWNER_TIMEOUT=500ms"}));
+                               {std::string(kEnvMode) + "=" + kModeStdio, "HOSTMESH_OWNER_TIMEOUT=500ms",
+                                "HOSTMESH_HEARTBEAT_TIMEOUT=200ms"}));
   std::shared_ptr<Connection> connection;
   const auto accepting = accept_over(
       reactor(), std::move(ends),

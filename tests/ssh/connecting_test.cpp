@@ -15,6 +15,7 @@ class Started {
       const std::lock_guard lock(mutex_);
       ids_.push_back(id);
       changed_.notify_all();
+      return true;
     };
   }
   std::vector<std::uint64_t> wait_for(std::size_t count) {
@@ -70,9 +71,21 @@ TEST(SshConnecting, OneThatWaitsCanBeWithdrawnAndOneThatWasStartedCannot) {
   EXPECT_EQ(started.wait_for(2), (Ids{1, 3}));
 }
 
+TEST(SshConnecting, OneThatCannotBeStartedLeavesItsPlaceToTheNext) {
+  Started started;
+  const Connecting::Start record = started.record();
+  Connecting connecting({.at_once = 1, .at_once_per_host = 1},
+                        [&](std::uint64_t id) { return record(id) && id != 1; });
+
+  connecting.add(1, "a");
+  connecting.add(2, "a");
+
+  EXPECT_EQ(started.wait_for(2), (Ids{1, 2}));
+}
+
 TEST(SshConnecting, PausesGrowUpToABound) {
   using namespace std::chrono_literals;
-  Connecting connecting({}, [](std::uint64_t) {});
+  Connecting connecting({}, [](std::uint64_t) { return true; });
 
   for (int i = 0; i < 100; ++i) {
     EXPECT_GE(connecting.pause_before(1), 100ms);

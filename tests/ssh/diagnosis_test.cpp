@@ -45,6 +45,10 @@ TEST(SshDiagnosis, TheClientsWordsTellOneTroubleFromAnother) {
                "kex_exchange_identification: Connection closed by remote host\n"
                "Connection closed by UNKNOWN port 65535",
                Trouble::kJump},
+           Row{"channel 0: open failed: connect failed: Connection refused\nstdio forwarding failed\n"
+               "kex_exchange_identification: Connection closed by remote host\n"
+               "Connection closed by UNKNOWN port 65535",
+               Trouble::kRefused},
            Row{"something new", Trouble::kOther},
        }) {
     EXPECT_EQ(diagnose({.number = 255, .last_lines = row.words}), row.trouble) << row.words;

@@ -177,6 +177,9 @@ TEST_P(NetworkMesh, ActorsOnFourMachinesTalkAcrossAllPairsAndLeaveNothing) {
 }
 
 TEST_P(NetworkMesh, ACableThatIsOutForTwoSecondsCostsNothingButTime) {
+  // The kernel repeats what was lost after a second, three, six: nobody is to lose patience meanwhile.
+  config_.set(ConfigLayer::kRuntime, attribute::kHeartbeatTimeout, std::chrono::seconds(20));
+  config_.set(ConfigLayer::kRuntime, attribute::kOwnerTimeout, std::chrono::seconds(60));
   start_stations(4);
   auto [home, arrived] = client().open_port<std::int64_t>();
   send({.nodes = {1, 2, 3, 4}, .first = 0, .end = 50}, home);

@@ -149,10 +149,10 @@ TEST_F(SshFailures, AProgramOfOursInAnotherVersion) {
 
 // As one that asks something of who logs in. No word of ssh's is to be had; but it is said which host it is.
 TEST_F(SshFailures, AProfileThatHangs) {
-  set_environment("HOSTMESH_LAUNCH_TIMEOUT", "3s");
+  set_environment("HOSTMESH_LAUNCH_TIMEOUT", "10s");
   start_lab("ForceCommand exec " + sleep_marked());
 
-  EXPECT_TRUE(says(failure("hosts=1"), "host node1, phase launch: the process was not started within 3s"));
+  EXPECT_TRUE(says(failure("hosts=1"), "host node1, phase launch: the process was not started within 10s"));
 
   for (const pid_t pid : processes_named("sleep")) ::kill(pid, SIGKILL);
 }

@@ -138,12 +138,14 @@ void Router::Impl::route(detail::Parcel parcel, const LinkPtr& from) {
     if (own.contains(proc.addr())) {
       return fail(parcel, Error(Cause::kUnroutable, "there is no proc " + proc.text() + " at this address"));
     }
-    if (dialer) {
-      const auto link = dialled.find(proc.addr());
-      if (link != dialled.end()) return transmit(link->second, std::move(parcel), from);
-      const ChannelAddr addr = proc.addr();
-      return dial(addr, std::move(parcel));
-    }
+    const ChannelAddr addr = proc.addr();
+    const auto link = dialled.find(addr);
+    if (link != dialled.end()) return transmit(link->second, std::move(parcel), from);
+    // Not while it is being dialled: what waits for that was sent before.
+    const auto theirs = diallers.find(addr);
+    if (theirs != diallers.end() && !dialling_.contains(addr))
+      return transmit(theirs->second, std::move(parcel), from);
+    if (dialer) return dial(addr, std::move(parcel));
   }
   if (way_out) return transmit(way_out, std::move(parcel), from);
   fail(parcel, Error(Cause::kUnroutable, "no way is known to " + proc.text()));
@@ -186,7 +188,14 @@ void Router::Impl::on_dialled(const ChannelAddr& addr, Result<std::shared_ptr<Li
   auto waiting = std::move(found->second.waiting);
   dialling_.erase(found);
   if (!result) {
-    for (const auto& parcel : waiting) fail(parcel, result.error());
+    const auto theirs = diallers.find(addr);  // perhaps only they can dial
+    for (auto& parcel : waiting) {
+      if (theirs == diallers.end()) {
+        fail(parcel, result.error());
+      } else {
+        transmit(theirs->second, std::move(parcel), nullptr);
+      }
+    }
     return;
   }
   auto link = std::dynamic_pointer_cast<detail::LinkImpl>(*result);
@@ -340,6 +349,7 @@ void Router::Impl::cancel_beyond(std::uint64_t call, const Pending& pending) {
 void Router::Impl::on_link_closed(const LinkPtr& link) {
   links.erase(link);
   erase_where(dialled, [&](const auto& entry) { return entry.second == link; });
+  erase_where(diallers, [&](const auto& entry) { return entry.second == link; });
   for (const auto& [theirs, ours] : std::exchange(link->passed_on, {})) {
     const auto found = pending_.find(ours);
     if (found != pending_.end()) cancel_beyond(ours, take(found));
@@ -411,6 +421,7 @@ void Router::Impl::shut_down(const Error& why) {
   dialer = nullptr;
   dialling_.clear();
   dialled.clear();
+  diallers.clear();
   by_proc.clear();
   by_addr.clear();
   way_out = nullptr;
@@ -455,9 +466,7 @@ void Router::bind_address(const ChannelAddr& addr, std::shared_ptr<Link> link) {
   impl_->by_addr[addr] = own_link(link);
 }
 void Router::bind_dialler(const ChannelAddr& addr, const std::shared_ptr<Link>& link) {
-  if (impl_->dialled.contains(addr) || impl_->is_dialling(addr)) return;
-  auto& bound = impl_->by_addr[addr];
-  if (!bound || !bound->is_open()) bound = own_link(link);
+  if (link->is_open()) impl_->diallers[addr] = own_link(link);
 }
 void Router::unbind_address(const ChannelAddr& addr) {
   impl_->by_addr.erase(addr);
@@ -477,6 +486,7 @@ void Router::unbind_link(const Link& link) {
   erase_where(impl_->by_proc, leads_there);
   erase_where(impl_->by_addr, leads_there);
   erase_where(impl_->dialled, leads_there);
+  erase_where(impl_->diallers, leads_there);
   if (impl_->way_out.get() == &link) impl_->way_out = nullptr;
 }
 

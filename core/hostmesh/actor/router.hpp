@@ -1,10 +1,10 @@
 // Router: finds the way of every envelope, and answers for those that have none.
 //
 // One per ActorSystem; reactor thread only, except where said. The way to a destination is, in this order: a
-// proc of this system; the link bound to that proc; the link bound to its address; for a direct id the
-// dialer; the default link. Every call that goes out through a link is remembered until its answer comes
-// back; when the link closes, each is answered with Cause::kPeerGone at once. So a call ends as soon as any
-// process on its way does.
+// proc of this system; the link bound to that proc; the link bound to its address; for a direct id what was
+// dialled, the link of whoever dialled us from there, the dialer; the default link. Every call that goes out
+// through a link is remembered until its answer comes back; when the link closes, each is answered with
+// Cause::kPeerGone at once. So a call ends as soon as any process on its way does.
 #pragma once
 
 #include <cstdint>
@@ -51,9 +51,9 @@ class Router {
   void unbind(const ProcId& proc);
   // Every direct id at that address is: it is a host's, or a client's.
   void bind_address(const ChannelAddr& addr, std::shared_ptr<Link> link);
-  // The same for a link that the other side has dialled: only while there is no way to that address, dialled
-  // or being dialled from here. Two that dial each other keep both connections, each its own for sending:
-  // changing the way would let later messages overtake earlier ones.
+  // Whoever listens at that address has dialled us: his link is the way there as long as it is open and
+  // nothing was dialled, or is being dialled, from here. Two that dial each other keep both connections, each
+  // its own for sending: changing the way would let later messages overtake earlier ones.
   void bind_dialler(const ChannelAddr& addr, const std::shared_ptr<Link>& link);
   void unbind_address(const ChannelAddr& addr);
   // This process answers at that address: a direct id there that is neither a proc here nor bound is

@@ -120,7 +120,6 @@ void ChildEnd::start_proc(const StartProc& start) {
   if (proc_ != nullptr) return;
   // An owner that sends heartbeats says the first one in the same breath.
   silence_.reset();
-  silent_ = false;
   Router& router = node_.system.router();
   router.set_default(link_);
   router.bind_address(start.owner_addr, link_);
@@ -139,48 +138,55 @@ void ChildEnd::start_proc(const StartProc& start) {
 // Between a cable that was cut and the end of a TCP connection can lie hours. An owner has StartProc to say
 // first of all; one that sends heartbeats at all sends them for ever.
 void ChildEnd::heard_owner() {
-  silent_ = false;
+  last_heard_ = Clock::now();
   watch_owner();
 }
 
 void ChildEnd::watch_owner() {
   if (silence_ || !is_carried_ || node_.config.get(attribute::kOwnerTimeout) <= Duration::zero()) return;
+  last_heard_ = Clock::now();
   silence_ = std::make_unique<Timer>(node_.reactor);
-  wait_for_owner();
+  // Heartbeats come three times in their timeout; some of them may be late without meaning anything.
+  const Duration limit = std::max(node_.config.get(attribute::kOwnerTimeout),
+                                  2 * node_.config.get(attribute::kHeartbeatTimeout));
+  wait_for_owner(limit, Deadline::after(limit, last_heard_));
 }
 
-// In two halves: whoever was stopped himself finds the first one over, and has the second one to catch up.
-void ChildEnd::wait_for_owner() {
-  const Duration limit = node_.config.get(attribute::kOwnerTimeout);
-  silence_->after(limit / 2, [this, limit] {
-    if (std::exchange(silent_, true)) {
-      log::error("its owner has been silent for " + to_string(limit) + "; leaving");
-      return events_.at_once(1);
-    }
-    wait_for_owner();
+void ChildEnd::wait_for_owner(Duration limit, Deadline until) {
+  silence_->at(until, [this, limit, until] {
+    const TimePoint now = Clock::now();
+    // Whoever was stopped himself has something to catch up with.
+    const bool overslept = now - until.when() > limit / 4;
+    if (overslept) return wait_for_owner(limit, Deadline::after(limit / 2, now));
+    const Deadline next = Deadline::after(limit, last_heard_);
+    if (!next.passed(now)) return wait_for_owner(limit, next);
+    log::error("its owner has been silent for " + to_string(limit) + "; leaving");
+    events_.at_once(1);
   });
 }
 
 // Other members of the allocation are dialled when first written to.
 void ChildEnd::dial_peers_with(const Secret& secret) {
-  node_.system.router().set_dialer(
-      [this, secret](const ChannelAddr& address, std::function<void(Result<std::shared_ptr<Link>>)> done) {
-        const PeerClaim claim{.role = Role::kPeer,
-                              .allocation = payload_.allocation,
-                              .rank = payload_.rank,
-                              .incarnation = payload_.incarnation,
-                              .process = addr_.text()};
-        auto& slot = peer_dials_.emplace_back();
-        slot = dial(node_.reactor, address,
-                    {.claim = claim,
-                     .key = key_for(secret, claim),
-                     .deadline = Deadline::after(node_.config.get(attribute::kMessageDeliveryTimeout))},
-                    node_.config,
-                    [this, address, done = std::move(done)](Result<std::shared_ptr<Connection>> connection) {
-                      if (!connection) return done(connection.error());
-                      done(node_.system.router().add_link(*std::move(connection), {.name = address.text()}));
-                    });
-      });
+  node_.system.router().set_dialer([this, secret](const ChannelAddr& address,
+                                                  std::function<void(Result<std::shared_ptr<Link>>)> done) {
+    const PeerClaim claim{.role = Role::kPeer,
+                          .allocation = payload_.allocation,
+                          .rank = payload_.rank,
+                          .incarnation = payload_.incarnation,
+                          .process = addr_.text()};
+    const std::uint64_t number = next_peer_dial_++;
+    peer_dials_[number] =
+        dial(node_.reactor, address,
+             {.claim = claim,
+              .key = key_for(secret, claim),
+              .deadline = Deadline::after(node_.config.get(attribute::kMessageDeliveryTimeout))},
+             node_.config,
+             [this, address, number, done = std::move(done)](Result<std::shared_ptr<Connection>> connection) {
+               const auto finished = std::move(peer_dials_.extract(number).mapped());  // it is what called
+               if (!connection) return done(connection.error());
+               done(node_.system.router().add_link(*std::move(connection), {.name = address.text()}));
+             });
+  });
 }
 
 void ChildEnd::stop(std::function<void()> done) {

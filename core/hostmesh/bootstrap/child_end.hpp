@@ -53,7 +53,7 @@ class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
   void start_proc(const StartProc& start);
   void heard_owner();
   void watch_owner();
-  void wait_for_owner();
+  void wait_for_owner(Duration limit, Deadline until);
   void dial_peers_with(const Secret& secret);
 
   Node& node_;
@@ -66,12 +66,13 @@ class ChildEnd : public std::enable_shared_from_this<ChildEnd> {
   const std::string owner_text_;  // for messages
   ChannelAddr addr_;              // where it listens
   std::unique_ptr<Dial> dial_;
-  std::vector<std::unique_ptr<Dial>> peer_dials_;
+  std::map<std::uint64_t, std::unique_ptr<Dial>> peer_dials_;
+  std::uint64_t next_peer_dial_ = 0;
   std::shared_ptr<Link> link_;
   Proc* proc_ = nullptr;
   // Only where the connection is carried by others, whose end may never be told here.
   std::unique_ptr<Timer> silence_;
-  bool silent_ = false;  // through all of the last half of its time
+  TimePoint last_heard_{};
 };
 
 }  // namespace hostmesh::bootstrap

@@ -45,10 +45,14 @@ struct Patience {
 };
 
 void await_input(const Patience& patience) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(patience.deadline.remaining()).count();
-  pollfd waiting{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-  if (::poll(&waiting, 1, static_cast<int>(std::min<std::int64_t>(left, 1'000'000'000))) == 0)
-    give_up("no whole request came on stdin within " + to_string(patience.limit), kUnusable);
+  int ready = -1;
+  while (ready < 0) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(patience.deadline.remaining()).count();
+    pollfd waiting{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    ready = ::poll(&waiting, 1, static_cast<int>(std::min<std::int64_t>(left, 1'000'000'000)));
+    if (ready < 0 && errno != EINTR) give_up("stdin cannot be waited for: " + errno_text(errno), kUnusable);
+  }
+  if (ready == 0) give_up("no whole request came on stdin within " + to_string(patience.limit), kUnusable);
 }
 
 void read_exactly(std::uint8_t* into, std::size_t size, const Patience& patience) {
@@ -99,7 +103,14 @@ std::vector<std::string> joined(const std::vector<std::string>& added) {
     });
     if (!replaced) environment.push_back(entry);
   }
-  environment.insert(environment.end(), added.begin(), added.end());
+  // Of several with one name the last one counts.
+  for (auto entry = added.begin(); entry != added.end(); ++entry) {
+    const std::string_view name = std::string_view(*entry).substr(0, entry->find('='));
+    const bool again = std::any_of(entry + 1, added.end(), [name](const std::string& later) {
+      return std::string_view(later).substr(0, later.find('=')) == name;
+    });
+    if (!again) environment.push_back(*entry);
+  }
   return environment;
 }
 
@@ -191,7 +202,7 @@ void bind_where_login_came_in(std::vector<std::string>& environment) {
                                 pollfd{.fd = STDOUT_FILENO, .events = 0, .revents = 0}};
   while (handle && ::poll(watched.data(), watched.size(), -1) < 0 && errno == EINTR) {
   }
-  if (watched[0].revents == 0) ::kill(-program, SIGKILL);
+  if (handle && watched[0].revents == 0) ::kill(-program, SIGKILL);
   siginfo_t ended{};
   while (::waitid(P_PID, static_cast<id_t>(program), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
   }

@@ -88,7 +88,7 @@ struct Router::Impl {
   LinkPtr way_out;
   Dialer dialer;
   std::unordered_map<ChannelAddr, LinkPtr> dialled;
-  bool is_dialling(const ChannelAddr& addr) const { return dialling_.contains(addr); }
+  std::unordered_map<ChannelAddr, LinkPtr> diallers;  // who has dialled us, by where he listens himself
 
  private:
   struct Pending {
