@@ -55,8 +55,10 @@ pid_t fork_for_parent(int* pidfd) {
 // As exec would; setenv() would search all that is there once for each entry. Kept for the life of the
 // process.
 void set_environment(std::vector<std::string> entries) {
-  auto* const kept = new std::vector<std::string>(std::move(entries));
-  auto* const pointers = new std::vector<char*>;
+  static std::vector<std::string>* kept = nullptr;  // never destroyed: exit handlers may look at it
+  static std::vector<char*>* pointers = nullptr;
+  kept = new std::vector<std::string>(std::move(entries));
+  pointers = new std::vector<char*>;
   pointers->reserve(kept->size() + 1);
   for (std::string& entry : *kept) pointers->push_back(entry.data());
   pointers->push_back(nullptr);
