@@ -64,6 +64,7 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
     ChildLauncher* runner = nullptr;  // set: the host runs it
     std::string node;                 // what to call the node instead of this machine, for a command
     bool paused = false;              // by the consumer
+    bool plugin_is_told = false;      // of that; it may have had the host run the launch since
     bool paused_by_plugin = false;    // what the host runs only
     bool ended = false;               // the end is among `held`
     bool unsettled = false;           // the registry waits to be told whose child it is
@@ -550,17 +551,23 @@ void PluginLauncher::pause_output(LaunchId id) {
   if (found->second.ended) return;
   if (found->second.runner != nullptr) return State::pause_local(id, found->second);
   if (state_->table.pause_output == nullptr) return;
+  found->second.plugin_is_told = true;
   state_->guarded("pause_output", id, [&] { state_->table.pause_output(state_->instance, id); });
 }
 
 void PluginLauncher::resume_output(LaunchId id) {
   const auto found = state_->launches.find(id);
   if (found == state_->launches.end() || !std::exchange(found->second.paused, false)) return;
-  if (found->second.runner != nullptr && !found->second.ended) return State::pause_local(id, found->second);
-  // Behind this call, like every event.
-  state_->reactor.post([weak = std::weak_ptr(state_), id] {
-    if (const auto state = weak.lock()) state->release(id);
-  });
+  const bool plugin_is_told = std::exchange(found->second.plugin_is_told, false);
+  if (found->second.runner != nullptr && !found->second.ended) {
+    State::pause_local(id, found->second);
+    if (!plugin_is_told) return;
+  } else {
+    // Behind this call, like every event.
+    state_->reactor.post([weak = std::weak_ptr(state_), id] {
+      if (const auto state = weak.lock()) state->release(id);
+    });
+  }
   if (state_->table.resume_output == nullptr || found->second.ended) return;
   state_->guarded("resume_output", id, [&] { state_->table.resume_output(state_->instance, id); });
 }
