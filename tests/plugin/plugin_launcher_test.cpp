@@ -169,6 +169,21 @@ TEST_F(ScriptedPlugin, IsKeptWaitingInOrderWhilePaused) {
   EXPECT_EQ(record.status, ExitStatus::exited(4));
 }
 
+// The plugin is told of the pause before it is known here that it wants the launch to be run.
+TEST_F(ScriptedPlugin, ThatWasPausedBeforeItsCommandRanIsHeardAfterTheResume) {
+  bench.on_reactor([&] {
+    bench.launcher->launch(1, {.argv = {"run:echo here; exit 3"}});
+    bench.launcher->pause_output(1);
+  });
+  bench.wait_launched(1);
+
+  bench.on_reactor([&] { bench.launcher->resume_output(1); });
+
+  const LaunchRecord record = bench.wait_end(1);
+  EXPECT_EQ(record.out, "here\n");
+  EXPECT_EQ(record.status, ExitStatus::exited(3));
+}
+
 TEST_F(ScriptedPlugin, ThatFailedToLaunchIsHeardAlthoughPaused) {
   bench.on_reactor([&] {
     bench.launcher->launch(1, {.argv = {"fail:x"}});

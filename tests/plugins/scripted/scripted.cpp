@@ -88,6 +88,8 @@ class Scripted : public Launcher {
     return {};
   }
 
+  void pause_output(LaunchId id) override { host_.pause_output_local(id); }
+  void resume_output(LaunchId id) override { host_.resume_output_local(id); }
   void signal(LaunchId id, int signal_number) override {
     host_.signal_local(id, signal_number);
     {
