@@ -10,7 +10,7 @@ set(library_folder lib)
 
 install(TARGETS hostmesh-cli EXPORT hostmeshPluginTargets RUNTIME DESTINATION bin)
 install(TARGETS hostmesh-bootstrap hostmesh-bootstrap-tls RUNTIME DESTINATION bin)
-install(TARGETS hostmesh-plugin-probe RUNTIME DESTINATION libexec/hostmesh)
+install(TARGETS hostmesh-client hostmesh-plugin-probe RUNTIME DESTINATION libexec/hostmesh)
 install(TARGETS hostmesh EXPORT hostmeshClientTargets LIBRARY DESTINATION lib)
 # What a plugin's own test program links. It stands on libhostmesh, which lies beside it, and asks for no headers of it.
 install(TARGETS hostmesh_conformance LIBRARY DESTINATION lib)

@@ -54,7 +54,7 @@ class SshLauncher final : public Launcher {
   void close_stdin(LaunchId id) override;
   void pause_output(LaunchId id) override { host_.pause_output_local(id); }
   void resume_output(LaunchId id) override { host_.resume_output_local(id); }
-  void local_started(LaunchId id) override { connecting_.done(id); }
+  void local_started(LaunchId id) override;
   LocalVerdict local_ended(LaunchId id, const LocalEnd& end) override;
 
  private:
@@ -63,6 +63,7 @@ class SshLauncher final : public Launcher {
     Target target;
     Command command;  // without its last word
     bool is_copying = false;
+    bool has_started = false;
     bool ended_by_us = false;
     unsigned tries = 0;             // of this login, which may be turned away
     unsigned absences = 0;          // how often it has found no copy
@@ -214,20 +215,26 @@ bool SshLauncher::forget_waiting(LaunchId id) {
   return true;
 }
 
+void SshLauncher::local_started(LaunchId id) {
+  connecting_.done(id);
+  const std::lock_guard lock(mutex_);
+  if (const auto found = launches_.find(id); found != launches_.end()) found->second.has_started = true;
+}
+
 // No signal passes an ssh connection. A child of ours is told by the end of its connection, whatever was
-// sent; KILL ends the client at once, which over there is the same. So does anything that comes while the
-// program is still being copied.
+// sent. KILL ends the client at once, which over there is the same. Before the launch has started, while the
+// client logs in or copies the program, any signal does that: nobody over there could hear it.
 void SshLauncher::signal(LaunchId id, int signal_number) {
   if (forget_waiting(id)) return;
-  bool is_copying = false;
+  bool has_started = false;
   {
     const std::lock_guard lock(mutex_);
     const auto found = launches_.find(id);
     if (found == launches_.end()) return;
     found->second.ended_by_us = true;
-    is_copying = found->second.is_copying;
+    has_started = found->second.has_started;
   }
-  if (signal_number == kKill || is_copying) return host_.signal_local(id, kKill);
+  if (signal_number == kKill || !has_started) return host_.signal_local(id, kKill);
   host_.close_stdin_local(id);
 }
 

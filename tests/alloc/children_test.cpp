@@ -194,8 +194,9 @@ TEST_F(ScriptedChildren, ALaunchGivenUpMakesRoomAndIsKilledWhenItAppears) {
   EXPECT_EQ((*this)[0].events, Strings({"failed"}));
   EXPECT_EQ((*this)[0].error.cause(), Cause::kTimeout);
   EXPECT_EQ(script.launches.size(), 2u);
+  EXPECT_EQ(asked(0), Strings({"eof", "signal 9"})) << "what was starting it ends";
   launched(0);
-  EXPECT_EQ(asked(0), Strings({"eof", "signal 9"}));
+  EXPECT_EQ(asked(0), Strings({"eof", "signal 9", "eof", "signal 9"}));
   output(0, Stream::kStderr, "hello?\n");
   exited(0);
   EXPECT_EQ((*this)[0].events, Strings({"failed"}));
@@ -211,7 +212,7 @@ TEST_F(ScriptedChildren, ALaunchThatAppearsAfterItsChildWasForgottenIsKilled) {
   children->remove(0);
   EXPECT_FALSE(children->phase(0));
   launched(0);
-  EXPECT_EQ(asked(0), Strings({"signal 9"}));
+  EXPECT_EQ(asked(0), Strings({"eof", "signal 9", "signal 9"}));
 }
 
 TEST_F(ScriptedChildren, AChildStoppedWhileItWaitsIsNeverLaunchedAndSaysNothing) {
@@ -241,23 +242,38 @@ TEST_F(ScriptedChildren, AnIdThatIsUsedAgainAfterItWaitedIsLaunchedOnce) {
   EXPECT_EQ((*this)[1].events, Strings({"created"}));
 }
 
-TEST_F(ScriptedChildren, AStopDuringTheLaunchIsDoneAsSoonAsTheChildExists) {
+TEST_F(ScriptedChildren, AStopReachesALaunchThatIsUnderWayAtOnceAndOnce) {
   make();
   add(0);
   within([&] { children->stop(0); });
-  EXPECT_TRUE(asked(0).empty());
+  EXPECT_EQ(asked(0), Strings({"eof", "signal 15"}));
   launched(0);
   EXPECT_EQ(asked(0), Strings({"eof", "signal 15"}));
   exited(0, ExitStatus::signalled(SIGTERM, false));
   EXPECT_EQ((*this)[0].events, Strings({"created", "stopped"}));
 }
 
-TEST_F(ScriptedChildren, AKillDuringTheLaunchIsDoneAsSoonAsTheChildExists) {
+TEST_F(ScriptedChildren, AKillReachesALaunchThatIsUnderWayAtOnce) {
   make();
   add(0);
   within([&] { children->kill(0); });
-  launched(0);
   EXPECT_EQ(asked(0), Strings({"eof", "signal 9"}));
+  within([&] { script.events.on_failed(script.launches[0].id, Error(Cause::kCancelled, "it was stopped")); });
+  EXPECT_EQ((*this)[0].events, Strings({"failed"}));
+}
+
+TEST_F(ScriptedChildren, ALaunchInAQueueIsNotTimedAndLeavesItsPlaceToOthers) {
+  make(1);
+  ChildTiming timing = kPatient;
+  timing.launch = 1ms;
+  add(0, ChildKind::kProtocol, timing);
+  within([&] { script.events.on_waiting(script.launches[0].id); });
+  add(1, ChildKind::kProtocol, timing);
+  ASSERT_TRUE(run_until([&] { return (*this)[1].ended(); }));
+  EXPECT_TRUE((*this)[0].events.empty());
+  within([&] { script.events.on_placed(script.launches[0].id, "node"); });
+  ASSERT_TRUE(run_until([&] { return (*this)[0].ended(); }));
+  EXPECT_EQ((*this)[0].error.info().host, "node");
 }
 
 TEST_F(ScriptedChildren, StopAsksInWordsWhoeverSaidHello) {

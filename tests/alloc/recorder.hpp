@@ -54,7 +54,11 @@ struct Bench {
   // What the machine does about one event, by its name in the tables of the tests.
   std::string on(std::string_view event) {
     now += 1ms;
-    if (event == "launched") {
+    if (event == "waiting") {
+      machine.waiting();
+    } else if (event == "placed") {
+      machine.placed(now);
+    } else if (event == "launched") {
       machine.launched(now);
     } else if (event == "failed") {
       machine.launch_failed(Error(Cause::kSpawnFailed, "no such program"));

@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #include "fixture.hpp"
+#include "hostmesh/process/adopted_reaper.hpp"
 #include "hostmesh/process/child_registry.hpp"
+#include "hostmesh/process/descendants.hpp"
+#include "hostmesh/process/detail/pidfd.hpp"
 #include "hostmesh/process/lines.hpp"
 
 namespace hostmesh::test {
@@ -96,11 +99,11 @@ TEST_F(Running, AFloodWithoutNewlineStaysBoundedInTheSplitter) {
   EXPECT_LE(most_held, LineSplitter::kDefaultMaxLine);
 }
 
-TEST_F(Running, AGrandchildThatHoldsThePipeDoesNotDelayTheExit) {
+TEST_F(Running, AGrandchildThatHoldsThePipeDelaysTheExitNoLongerThanTheDrain) {
   // Given a grandchild in another session, which the end of the group does not reach
   Child& child =
       start(with_stdin(shell("echo before; setsid sh -c 'echo $$; exec sleep 600' & exec sleep 0.1")),
-            GroupAtExit::kKill);
+            {.drain = std::chrono::milliseconds(50)});
   ASSERT_TRUE(run_until([&] { return child.status.has_value() && child.out.size() > 8; }));
   EXPECT_EQ(child.status, ExitStatus::exited(0));
   EXPECT_FALSE(child.out_ended);
@@ -125,13 +128,79 @@ TEST_F(Running, AGrandchildThatFloodsThePipeDoesNotDelayTheExit) {
   EXPECT_TRUE(run_until([&] { return child.out_ended; }));
 }
 
+// As `exec > >(tee log)` in a script does, whose last lines say why it failed.
+TEST_F(Running, WhatABackgroundWriterWritesAfterTheEndOfItsLeaderIsDelivered) {
+  const Child& child = run(shell("(sleep 0.2; echo last) & echo first; exit 3"));
+  EXPECT_EQ(child.out, "first\nlast\n");
+  EXPECT_EQ(child.status, ExitStatus::exited(3));
+}
+
+TEST_F(Running, TheExitComesAfterTheOutputOfBackgroundWriters) {
+  const Child& child = run(shell("(sleep 0.2; echo last) & exit 0"));
+  EXPECT_EQ(child.out_at_exit, "last\n");
+}
+
+TEST_F(Running, AKillEndsTheWaitForBackgroundWriters) {
+  Child& child = start(shell("setsid sh -c 'echo $$; exec sleep 600' & read x < /dev/zero; exit 0"),
+                       {.drain = std::chrono::hours(1)});
+  ASSERT_TRUE(run_until([&] { return child.out.ends_with("\n"); }));
+  const pid_t grandchild = std::stoi(child.out);
+  // When it is killed alive
+  ASSERT_TRUE(child.process->signal_group(SIGKILL));
+  EXPECT_TRUE(run_until([&] { return child.status.has_value(); }));
+  ::kill(grandchild, SIGKILL);
+  // And when it is while it drains
+  Child& drains =
+      start(shell("setsid sh -c 'echo $$; exec sleep 600' & exit 0"), {.drain = std::chrono::hours(1)});
+  ASSERT_TRUE(run_until([&] { return drains.out.ends_with("\n"); }));
+  const pid_t other = std::stoi(drains.out);
+  ASSERT_TRUE(detail::wait_dead(detail::open_pidfd(drains.process->pid()).get(), std::chrono::seconds(20)));
+  EXPECT_FALSE(drains.status.has_value());
+  ASSERT_TRUE(drains.process->signal_group(SIGKILL));
+  EXPECT_TRUE(run_until([&] { return drains.status.has_value(); }));
+  EXPECT_EQ(drains.status, ExitStatus::exited(0));
+  ::kill(other, SIGKILL);
+  EXPECT_TRUE(run_until([&] { return child.finished() && drains.finished(); }));
+}
+
+TEST_F(Running, AReaderThatPausesLosesNothingOfABackgroundWriter) {
+  Child& child = start(shell("head -c 1000000 /dev/zero | tr '\\0' x & exit 0"),
+                       {.drain = std::chrono::milliseconds(50)});
+  child.process->pause_output();
+  ASSERT_TRUE(detail::wait_dead(detail::open_pidfd(child.process->pid()).get(), std::chrono::seconds(20)));
+  // The time during which nothing is read does not count, however long it is.
+  EXPECT_FALSE(run_until([&] { return child.status.has_value(); }, std::chrono::milliseconds(300)));
+  child.process->resume_output();
+  ASSERT_TRUE(run_until([&] { return child.finished(); }));
+  EXPECT_EQ(child.out.size(), 1000000U);
+}
+
+TEST_F(Running, TheEndNamesWhatTheChildHadLeftInItsGroup) {
+  const SubreaperRole role;
+  AdoptedReaper reaper(reactor(), std::make_shared<ChildRegistry>());
+  Child& child = run(shell("sleep 600 >/dev/null 2>&1 & exit 0"));
+  ASSERT_TRUE(child.status.has_value());
+  EXPECT_EQ(child.status->left_behind, std::vector<std::string>{"sleep"});
+  // One that was told to end has not left anything on purpose.
+  Child& told = start(shell("sleep 600 >/dev/null 2>&1 & echo up; exec sleep 600"));
+  ASSERT_TRUE(run_until([&] { return told.out == "up\n"; }));
+  ASSERT_TRUE(told.process->signal(SIGTERM));
+  ASSERT_TRUE(run_until([&] { return told.finished(); }));
+  EXPECT_EQ(told.status, ExitStatus::signalled(SIGTERM, false));
+  // The reaper is told by a signal, which comes in its own time.
+  for (int turn = 0; turn < 1000 && has_children(); ++turn) {
+    (void)run_until([] { return false; }, std::chrono::milliseconds(10));
+  }
+}
+
 TEST_F(Running, TheRestOfTheGroupIsKilledAtTheEndOrLeft) {
   const SpawnRequest request = shell("sleep 600 & echo $!; exit 0");
   // Killed: the pipe ends, because nobody holds it any more
-  Child& killed = run(request);
+  Child& killed = start(request, {.drain = std::chrono::milliseconds(50)});
+  ASSERT_TRUE(run_until([&] { return killed.finished(); }));
   EXPECT_EQ(killed.status, ExitStatus::exited(0));
   // Left: the other one lives
-  Child& left = start(request, GroupAtExit::kLeave);
+  Child& left = start(request, {.group = GroupAtExit::kLeave});
   ASSERT_TRUE(run_until([&] { return left.status.has_value(); }));
   const pid_t survivor = std::stoi(left.out);
   EXPECT_FALSE(is_dead(survivor));

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include "fixture.hpp"
 #include "hostmesh/process/adopted_reaper.hpp"
 #include "hostmesh/process/child_registry.hpp"
+#include "hostmesh/process/detail/pidfd.hpp"
 #include "hostmesh/process/detail/proc_children.hpp"
 #include "hostmesh/process/launch_thread.hpp"
 #include "hostmesh/process/sweep.hpp"
@@ -39,27 +41,98 @@ class Descendants : public ProcessTest {
   std::optional<std::vector<pid_t>> sweep(std::shared_ptr<ChildRegistry> registry, Sweep::Ours ours,
                                           Duration bound = std::chrono::seconds(20)) {
     std::optional<std::vector<pid_t>> survivors;
-    Sweep sweep(reactor(), std::move(registry), std::move(ours), Deadline::after(bound),
-                [&](std::vector<pid_t> left) {
-                  EXPECT_FALSE(survivors) << "done was called twice";
-                  survivors = std::move(left);
-                  happened();
-                });
+    Sweep sweep(
+        reactor(), std::move(registry), std::move(ours), Deadline::after(bound),
+        [&](const Swept& swept) {
+          EXPECT_FALSE(survivors) << "done was called twice";
+          EXPECT_FALSE(swept.has_unseen);
+          survivors = swept.survivors;
+          killed_ = swept.killed;
+          happened();
+        },
+        Sweep::Names::kKeep);
     EXPECT_FALSE(survivors) << "done was called inside the constructor";
     EXPECT_TRUE(run_until([&] { return survivors.has_value(); }));
     return survivors;
   }
 
+  std::vector<std::string> killed_;  // by the last sweep
   const std::shared_ptr<ChildRegistry> registry_ = std::make_shared<ChildRegistry>();
 };
 
-TEST_F(Descendants, BothWaysToListChildrenAgree) {
+// No descriptor can be opened while this lives.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &former_);
+    const rlimit none{.rlim_cur = 3, .rlim_max = former_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    EXPECT_LT(::open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &former_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit former_{};
+};
+
+TEST_F(Descendants, AllWaysToListChildrenAgree) {
   Child& one = start(helper({"linger"}));
   Child& two = start(helper({"linger"}));
   std::vector<pid_t> expected{one.process->pid(), two.process->pid()};
   std::sort(expected.begin(), expected.end());
   EXPECT_EQ(pids(children_of_this_process()), expected);
-  EXPECT_EQ(pids(detail::children_by_parent()), expected);
+  EXPECT_EQ(pids(*detail::children_by_parent()), expected);
+  EXPECT_EQ(pids(detail::searched_children()), expected);
+}
+
+TEST_F(Descendants, WithoutADescriptorAListIsNothingRatherThanEmpty) {
+  Child& child = start(helper({"linger"}));
+  const NoDescriptors none;
+  EXPECT_FALSE(detail::listed_children());
+  EXPECT_FALSE(detail::children_by_parent());
+  EXPECT_EQ(ChildSearch().next(), std::vector<pid_t>{child.process->pid()}) << "needs none";
+}
+
+// What a host owns whose descriptors have been used up by others, when its owner dies.
+TEST_F(Descendants, SweepNeedsNoDescriptor) {
+  Child& child = start(helper({"daemonise"}));
+  ASSERT_TRUE(run_until([&] { return child.status && child.out.ends_with("\n"); }));
+  const pid_t escaped = printed(child);
+  Child& chain = start(helper({"chain", "3"}));
+  ASSERT_TRUE(run_until([&] { return std::count(chain.out.begin(), chain.out.end(), '\n') == 3; }));
+  chain.process.reset();
+  const NoDescriptors none;
+  EXPECT_EQ(sweep(registry_, {}), std::vector<pid_t>{});
+  EXPECT_NE(::kill(escaped, 0), 0);
+  EXPECT_FALSE(has_children());
+}
+
+TEST_F(Descendants, SweepNamesWhatItHadToKill) {
+  Child& child = start(helper({"daemonise"}));
+  ASSERT_TRUE(run_until([&] { return child.status && child.out.ends_with("\n"); }));
+  EXPECT_EQ(sweep(registry_, {}), std::vector<pid_t>{});
+  EXPECT_EQ(killed_, std::vector<std::string>{"process_helper"});
+  EXPECT_EQ(sweep(registry_, {}), std::vector<pid_t>{});
+  EXPECT_TRUE(killed_.empty());
+}
+
+TEST_F(Descendants, OnlyALivingOrphanIsOne) {
+  EXPECT_FALSE(has_living_orphans());
+  Child& child = start(helper({"daemonise"}));
+  ASSERT_TRUE(run_until([&] { return child.status && child.out.ends_with("\n"); }));
+  const pid_t escaped = printed(child);
+  EXPECT_TRUE(has_living_orphans());
+  ASSERT_EQ(living_orphans().size(), 1U);
+  EXPECT_EQ(living_orphans().front().pid, escaped);
+  const UniqueFd handle = detail::open_pidfd(escaped);
+  ::kill(escaped, SIGKILL);
+  ASSERT_TRUE(detail::wait_dead(handle.get(), std::chrono::seconds(20)));
+  EXPECT_FALSE(has_living_orphans()) << "a zombie is no process that has to go";
+  EXPECT_TRUE(has_children());
+  EXPECT_EQ(sweep(registry_, {}), std::vector<pid_t>{});
+  EXPECT_FALSE(has_children());
 }
 
 TEST_F(Descendants, AThreadsOwnChildIsTold) {

@@ -104,7 +104,7 @@ TEST_F(Launching, NothingIsStartedOnceItIsClosedAndTheSpawnUnderWayIsAwaited) {
   launcher.launch(shell("true"), note);
 
   std::promise<bool> closed;
-  launcher.close([&] { closed.set_value(first_ended); });
+  ASSERT_FALSE(launcher.close([&] { closed.set_value(first_ended); }));
   launcher.launch(shell("true"), note);
 
   EXPECT_EQ(causes, std::vector<Cause>(2, Cause::kCancelled));
@@ -116,9 +116,7 @@ TEST_F(Launching, NothingIsStartedOnceItIsClosedAndTheSpawnUnderWayIsAwaited) {
 
 TEST_F(Launching, ClosingAnIdleThreadIsDoneAtOnce) {
   LaunchThread launcher;
-  bool closed = false;
-  launcher.close([&] { closed = true; });
-  EXPECT_TRUE(closed);
+  EXPECT_TRUE(launcher.close([] { ADD_FAILURE() << "nothing was under way"; }));
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ class ProcessTest : public ::testing::Test {
   Reactor& reactor() { return *reactor_; }
 
   // The pipes of stdin, too, unless the request says otherwise.
-  Child& start(SpawnRequest request, GroupAtExit at_exit = GroupAtExit::kKill) {
+  Child& start(SpawnRequest request, AtExit at_exit = {}) {
     children_.push_back(std::make_unique<Child>());
     Child& child = *children_.back();
     Result<SpawnedProcess> spawned = spawn(request);
@@ -92,12 +92,12 @@ class ProcessTest : public ::testing::Test {
 
   // Runs the reactor until `goal`, which is asked after each event; false when it is not reached in a long
   // time.
-  bool run_until(std::function<bool()> goal) {
+  bool run_until(std::function<bool()> goal, Duration at_most = std::chrono::seconds(30)) {
     goal_ = std::move(goal);
     bool reached = true;
     if (!goal_()) {
       Timer bound(reactor());
-      bound.after(std::chrono::seconds(30), [&] {
+      bound.after(at_most, [&] {
         reached = false;
         reactor().stop();
       });

@@ -72,6 +72,20 @@ SystemTest::~SystemTest() {
   EXPECT_EQ(entries("/proc/self/task"), threads_before_) << "threads were left running";
 }
 
+pid_t SystemTest::client_of(const Running& hostmesh) {
+  const std::string keeper = std::to_string(hostmesh.pid());
+  const std::string children = "/proc/" + keeper + "/task/" + keeper + "/children";
+  pid_t client = 0;
+  EXPECT_TRUE(becomes_true([&] {
+    std::ifstream in(children);
+    std::error_code failure;
+    return static_cast<bool>(in >> client) &&
+           std::filesystem::read_symlink("/proc/" + std::to_string(client) + "/exe", failure).filename() ==
+               "client";
+  })) << "hostmesh has no client";
+  return client;
+}
+
 void SystemTest::expect_nothing_left() {
   const std::vector<pid_t> left = survivors(mark_, kLastMoment);
   for (const pid_t pid : left) {

@@ -39,6 +39,8 @@ class SystemTest : public ::testing::Test {
 
   // The processes of this test whose command line starts with that program: "hostmesh-bootstrap", "sleep".
   std::vector<pid_t> processes_named(const std::string& program) const;
+  // The client proper, below the keeper that was started as `hostmesh run`. Waits for it.
+  static pid_t client_of(const Running& hostmesh);
   // That nobody is left one second from now; kills who is.
   void expect_nothing_left();
 

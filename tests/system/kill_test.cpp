@@ -1,4 +1,6 @@
 // kill -9, at any time and of anybody: a second after the end there is nobody left.
+#include <sys/resource.h>
+
 #include <csignal>
 #include <random>
 
@@ -34,6 +36,90 @@ class Kill : public SystemTest {
 class KillEither : public Kill, public ::testing::WithParamInterface<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Started, KillEither, ::testing::Values("process", "forks"),
                          [](const auto& how) { return std::string(how.param); });
+
+// What an out-of-memory killer or a batch system does. The keeper is left, and is enough.
+TEST_P(KillEither, TheClientAndItsHostsInTheSameInstant) {
+  for (int round = 0; round < 5; ++round) {
+    Running hostmesh(run_script({"--allocator", GetParam(), "--extent", "hosts=3"}, with_daemons()));
+    ASSERT_TRUE(hostmesh.read_until([&] { return all_up(hostmesh, 3); })) << hostmesh.out() << hostmesh.err();
+    std::vector<pid_t> killed = processes_named("hostmesh-bootstrap");
+    killed.push_back(round % 2 == 0 ? hostmesh.pid() : client_of(hostmesh));
+
+    for (const pid_t pid : killed) ::kill(pid, SIGKILL);
+
+    EXPECT_TRUE(hostmesh.await_end());
+    expect_nothing_left();
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+TEST_P(KillEither, TheClientWhoseKeeperGoesOn) {
+  Running hostmesh(run_script({"--allocator", GetParam(), "--extent", "hosts=2"}, with_daemons()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return all_up(hostmesh, 2); })) << hostmesh.out() << hostmesh.err();
+
+  ::kill(client_of(hostmesh), SIGKILL);
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 137) << "the keeper ends as its client did";
+  expect_nothing_left();
+}
+
+TEST_F(Kill, TheKeeperOfAStoppedClient) {
+  Running hostmesh(run_script({"--extent", "hosts=2"}, with_daemons()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return all_up(hostmesh, 2); })) << hostmesh.out() << hostmesh.err();
+  stop_and_wait(client_of(hostmesh));
+
+  hostmesh.signal(SIGKILL);
+
+  EXPECT_TRUE(hostmesh.await_end());
+  expect_nothing_left();
+}
+
+// The stopped host cannot clean up, and its commands have left its group and session.
+TEST_F(Kill, TheClientAndTheOtherHostOfAStoppedHost) {
+  Running hostmesh(run_script({"--extent", "hosts=2"}, with_daemons()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return all_up(hostmesh, 2); })) << hostmesh.out() << hostmesh.err();
+  const std::vector<pid_t> hosts = processes_named("hostmesh-bootstrap");
+  ASSERT_EQ(hosts.size(), 2U);
+  ::kill(hosts.front(), SIGSTOP);  // and at once, so that the stop is perhaps still under way:
+
+  ::kill(client_of(hostmesh), SIGKILL);
+  ::kill(hosts.back(), SIGKILL);
+
+  EXPECT_TRUE(hostmesh.await_end());
+  expect_nothing_left();
+}
+
+// A host that is in the client has nobody above it but the keeper.
+TEST_F(Kill, AClientWithHostsInsideIt) {
+  Running hostmesh(run_script({"--allocator", "local", "--extent", "hosts=2"}, with_daemons()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return all_up(hostmesh, 2); })) << hostmesh.out() << hostmesh.err();
+
+  ::kill(client_of(hostmesh), SIGKILL);
+
+  ASSERT_TRUE(hostmesh.finish());
+  expect_nothing_left();
+}
+
+// Any process of the same user can take the descriptors of a host by connecting to it again and again. Its
+// owner's death is no less the end of all below it.
+TEST_F(Kill, TheClientOfAHostWithoutDescriptors) {
+  Running hostmesh(run_script({}, with_daemons()));
+  ASSERT_TRUE(hostmesh.read_until([&] { return all_up(hostmesh, 1); })) << hostmesh.out() << hostmesh.err();
+  const std::vector<pid_t> hosts = processes_named("hostmesh-bootstrap");
+  ASSERT_EQ(hosts.size(), 1U);
+  const rlimit none{.rlim_cur = 3, .rlim_max = 3};
+  ASSERT_EQ(::prlimit(hosts.front(), RLIMIT_NOFILE, &none, nullptr), 0);
+  // The keeper is stopped, so that the host is on its own.
+  stop_and_wait(hostmesh.pid());
+
+  ::kill(client_of(hostmesh), SIGKILL);
+
+  EXPECT_TRUE(becomes_true([&] { return processes_named("sleep").empty(); }));
+  hostmesh.signal(SIGCONT);
+  EXPECT_TRUE(hostmesh.await_end());
+  expect_nothing_left();
+}
 
 TEST_P(KillEither, TheClientWhileItLaunches) {
   std::mt19937 random(std::random_device{}());
@@ -77,7 +163,8 @@ TEST_P(KillEither, TheClientWhileItStops) {
   expect_nothing_left();
 }
 
-// A stopped host does nothing when its lifeline ends, but the kernel wakes it.
+// A stopped host does nothing when its lifeline ends, but the kernel wakes it, whoever its client's parent
+// is.
 TEST_F(Kill, TheClientOfAStoppedHost) {
   Running hostmesh(run_script({"--extent", "hosts=2"}, with_daemons()));
   ASSERT_TRUE(hostmesh.read_until([&] { return all_up(hostmesh, 2); })) << hostmesh.out() << hostmesh.err();

@@ -33,7 +33,7 @@ TEST_P(Flood, OfAGigabyteNeedsLittleMemory) {
     got += piece.size();
     if (got < next_look) continue;
     next_look = got + (64 << 20);
-    client = std::max(client, status_number(hostmesh.pid(), "VmHWM"));
+    client = std::max(client, status_number(client_of(hostmesh), "VmHWM"));
     for (const pid_t pid : processes_named("hostmesh-bootstrap"))
       host = std::max(host, status_number(pid, "VmHWM"));
   }

@@ -46,7 +46,7 @@ TEST_F(Ssh, AClientThatIsSilentForTooLongIsGoneForItsHosts) {
   Running hostmesh(run_script({"--extent", "hosts=2"}, "echo up; exec " + sleep_marked()));
   ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 2; })) << hostmesh.err();
 
-  ::kill(hostmesh.pid(), SIGSTOP);
+  ::kill(client_of(hostmesh), SIGSTOP);
 
   EXPECT_TRUE(becomes_true(
       [&] { return processes_named("hostmesh-bootstrap").empty() && processes_named("sleep").empty(); }));

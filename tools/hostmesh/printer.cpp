@@ -127,7 +127,10 @@ void Printer::line(Rank rank, ProcOutput::What stream, const Line& line) {
 }
 
 void Printer::exit(const ProcOutput& end, double t) {
-  if (format_ != Format::kJson) return;
+  if (format_ != Format::kJson) {
+    if (end.reason) left_behind(end.rank, end.reason->left_behind, t);
+    return;
+  }
   json::object event{{"event", "exit"}, {"rank", end.rank}};
   if (!end.reason) {
     event["failure"] = valid_utf8(end.failure);
@@ -140,8 +143,35 @@ void Printer::exit(const ProcOutput& end, double t) {
   } else {
     event["failure"] = valid_utf8(end.reason->text());
   }
+  if (end.reason && !end.reason->left_behind.empty()) {
+    json::array killed;
+    for (const std::string& name : end.reason->left_behind) killed.emplace_back(valid_utf8(name));
+    event["killed"] = std::move(killed);
+  }
   event["t"] = t;
   write(STDOUT_FILENO, as_line(event));
+}
+
+void Printer::left_behind(std::optional<Rank> rank, const std::vector<std::string>& names, double t) {
+  if (names.empty()) return;
+  if (format_ == Format::kJson) {
+    json::object event{{"event", "left_behind"}};
+    if (rank) event["rank"] = *rank;
+    json::array list;
+    for (const std::string& name : names) list.emplace_back(valid_utf8(name));
+    event["killed"] = std::move(list);
+    event["t"] = t;
+    write(STDOUT_FILENO, as_line(event));
+    return;
+  }
+  std::string text = "hostmesh: ";
+  if (rank) text += "rank " + std::to_string(*rank) + ": ";
+  text += std::to_string(names.size()) + (names.size() == 1 ? " process" : " processes") +
+          " that the command had left running " + (names.size() == 1 ? "was" : "were") + " killed (";
+  for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : ", ") + valid_utf8(names[i]);
+  Open& open = open_[STDERR_FILENO];
+  write(STDERR_FILENO, (std::exchange(open.open, false) ? "\n" : "") + text + ")\n");
+  flush();
 }
 
 void Printer::end(int status, const Times& times) {

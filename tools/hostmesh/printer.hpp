@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "commands.hpp"
 #include "hostmesh/alloc/proc_state.hpp"
@@ -34,6 +36,8 @@ class Printer {
   void state(const ProcState& state, double t);
   void proc(const ProcChange& change, const ProcId& id, double t);
   void output(const ProcOutput& output, double t);
+  // Processes that a command, or some command, had left running, and that were killed.
+  void left_behind(std::optional<Rank> rank, const std::vector<std::string>& names, double t);
   void end(int status, const Times& times);
   // A reason, on stderr in either format, after what was written before it.
   void complain(const Error& error);

@@ -161,9 +161,16 @@ class Run {
       if (error.cause() != Cause::kCancelled) throw;
       return did_not_come_up(error);
     }
-    auto alloc = allocator->allocate({.extent = hosts});
+    ChildTiming timing = ChildTiming::from(runtime.config());
+    timing.launch = std::max<Duration>(timing.launch, timeout);
+    auto alloc = allocator->allocate({.extent = hosts, .timing = timing});
     const int status = with_allocation(runtime, std::move(alloc), per_host, timeout);
-    if (const auto swept = runtime.sweep(Deadline::after(kSweepTimeout)); !swept) complain(swept.error());
+    if (const auto swept = runtime.sweep(Deadline::after(kSweepTimeout)); !swept) {
+      complain(swept.error());
+    } else if (procs_ && signal_ == 0) {
+      for (const std::string& name : *swept) left_behind_[std::nullopt].push_back(name);
+    }
+    tell_left_behind();
     times_.wall_s = seconds_between(start_, steady_clock::now());
     drain_events();
     printer_.end(status, times_);
@@ -202,7 +209,7 @@ class Run {
     }
     const auto shutdown_start = steady_clock::now();
     try {
-      mesh->shutdown();
+      for (LeftBehind& left : mesh->shutdown()) left_behind_[left.rank].push_back(std::move(left.name));
     } catch (const Error& error) {
       if (!emergency_.fired()) complain(error);
     }
@@ -287,6 +294,13 @@ class Run {
     if (stop_problem && !emergency_.fired()) complain(*stop_problem);
     printer_.flush();
     return status;
+  }
+
+  // What commands had started and not ended, and what was killed for that.
+  void tell_left_behind() {
+    for (auto& [rank, names] : left_behind_) {
+      printer_.left_behind(rank, names, seconds_between(start_, steady_clock::now()));
+    }
   }
 
   static int exit_status_of(const ProcOutput& end) {
@@ -377,6 +391,7 @@ class Run {
   Signals signals_;
   Printer printer_;
   std::map<Rank, std::uint64_t> taken_;
+  std::map<std::optional<Rank>, std::vector<std::string>> left_behind_;  // names
   std::optional<ProcMesh> procs_;  // what the last events are about may be over
   Times times_;
 };

@@ -240,7 +240,7 @@ class Driver {
       return;
     }
     sweep_ = std::make_unique<Sweep>(reactor_, registry_, nullptr, Deadline::after(kSweepTime),
-                                     [this](const std::vector<pid_t>&) {
+                                     [this](const Swept&) {
                                        sweeping_ = false;
                                        if (std::exchange(sweep_again_, false)) return sweep();
                                        if (finishing_) reactor_.stop();

@@ -9,13 +9,21 @@ namespace hostmesh {
 // Transitions. Each row: phase, event -> next phase: actions. What is not listed is ignored.
 //
 //   any        carried           -> the same: what says watchdog below for silence says host watchdog
+//   Launching  waiting           -> Waiting: no deadline
+//   Waiting    placed            -> Launching: deadline launch
+//   In the rows of Launching, which hold for Waiting as well:
 //   Launching  launched          -> Created: created; deadline hello    (plain -> Running: created, running)
+//              launched, stop or kill was asked for
+//                                -> Stopping: created; the escalation goes on where it is
 //   Launching  launch_failed     -> Stopped: failed                     (after a Hello: send_stop, failed)
-//   Launching  deadline          -> the same; should it appear later after all, KILL
-//   Launching  hello, disconnected, violated, stop, kill
-//                                -> Launching: kept, and done right after `created` as if it came then: a
-//                                child can
-//                                   be quicker than the launcher's word of it
+//   Launching  deadline          -> Stopped: lifeline closed, KILL, failed; should it appear later, KILL
+//   again Launching  stop              -> Launching: lifeline closed, TERM; deadline kill   (after a Hello:
+//   send_stop) Launching  kill, violated    -> Launching: lifeline closed, KILL; deadline kill Launching
+//   deadline, stop or kill was asked for
+//                                -> next step: graceful -> TERM -> KILL -> Stopped: failed, given up
+//   Launching  hello, disconnected
+//                                -> Launching: kept, and done right after `created` as if it came then,
+//                                   because a child can be quicker than the launcher's report of it
 //   Created    hello             -> Connected: send_start; deadline start
 //   Created    deadline          -> Stopping: watchdog; KILL
 //   Connected  started           -> Running: running; deadline heartbeat
@@ -41,6 +49,8 @@ std::string within(std::string_view what, Duration limit) {
 
 std::string_view to_string(ChildPhase phase) {
   switch (phase) {
+    case ChildPhase::kWaiting:
+      return "queue";
     case ChildPhase::kLaunching:
       return "launch";
     case ChildPhase::kCreated:
@@ -60,23 +70,34 @@ std::string_view to_string(ChildPhase phase) {
 ChildMachine::ChildMachine(ChildKind kind, ChildTiming timing, ChildActions& actions, TimePoint now)
     : kind_(kind), timing_(timing), actions_(actions), deadline_(Deadline::after(timing.launch, now)) {}
 
+void ChildMachine::waiting() {
+  if (phase_ != ChildPhase::kLaunching) return;
+  phase_ = ChildPhase::kWaiting;
+  if (step_ == Step::kNone) deadline_ = Deadline::never();
+}
+
+void ChildMachine::placed(TimePoint now) {
+  if (phase_ != ChildPhase::kWaiting) return;
+  phase_ = ChildPhase::kLaunching;
+  if (step_ == Step::kNone) deadline_ = Deadline::after(timing_.launch, now);
+}
+
 void ChildMachine::launched(TimePoint now) {
   if (ended()) {  // it had been given up
     actions_.close_lifeline();
     actions_.signal(SIGKILL);
     return;
   }
-  if (phase_ != ChildPhase::kLaunching) return;
+  if (!is_launching()) return;
+  if (step_ != Step::kNone) {  // the launcher has been told; its child ends, or the next step comes
+    enter_stopping();
+    actions_.created();
+    return;
+  }
   phase_ = ChildPhase::kCreated;
   deadline_ = Deadline::after(timing_.hello, now);
   actions_.created();
-  if (kill_wanted_) {
-    enter_stopping();
-    send_kill(now);
-  } else if (stop_wanted_) {
-    enter_stopping();
-    ask_to_exit(now, stop_grace_);
-  } else if (!disconnect_reason_.empty()) {
+  if (!disconnect_reason_.empty()) {
     await_exit(now);
   } else if (kind_ == ChildKind::kPlain) {
     phase_ = ChildPhase::kRunning;
@@ -89,7 +110,7 @@ void ChildMachine::launched(TimePoint now) {
 
 void ChildMachine::launch_failed(const Error& error) {
   if (ended()) return;
-  if (phase_ != ChildPhase::kLaunching) {  // lost while it ran: the launcher will not tell how it ends
+  if (!is_launching()) {  // lost while it ran: the launcher will not tell how it ends
     // It may be alive all the same.
     actions_.close_lifeline();
     actions_.signal(SIGKILL);
@@ -102,20 +123,20 @@ void ChildMachine::launch_failed(const Error& error) {
   }
   phase_ = ChildPhase::kStopped;
   deadline_ = Deadline::never();
-  if (connected_) actions_.send_stop();  // there is somebody after all
+  if (connected_ && step_ == Step::kNone) actions_.send_stop();  // there is a child after all
   actions_.failed(error);
 }
 
 void ChildMachine::exited(const ExitStatus& status) {
   if (ended()) return;
-  if (phase_ == ChildPhase::kLaunching) actions_.created();  // it came and went in one report
+  if (is_launching()) actions_.created();  // it came and went in one report
   end(StopReason::from(status));
 }
 
 bool ChildMachine::hello(TimePoint now) {
   if (kind_ == ChildKind::kPlain || connected_ || ended()) return false;
   connected_ = true;
-  if (phase_ == ChildPhase::kStopping) {
+  if (step_ != Step::kNone) {
     actions_.send_stop();
   } else if (phase_ == ChildPhase::kCreated) {
     become_connected(now);
@@ -145,7 +166,7 @@ void ChildMachine::heard(TimePoint now) {
 void ChildMachine::disconnected(std::string_view why, TimePoint now) {
   if (is_ending()) return;
   disconnect_reason_ = "it closed its connection (" + std::string(why) + ") and did not exit";
-  if (phase_ != ChildPhase::kLaunching) await_exit(now);
+  if (!is_launching()) await_exit(now);
 }
 
 void ChildMachine::violated(std::string_view how, TimePoint now) {
@@ -156,35 +177,35 @@ void ChildMachine::violated(std::string_view how, TimePoint now) {
 
 void ChildMachine::stop(TimePoint now, std::optional<Duration> grace) {
   if (ended()) return;
-  if (phase_ == ChildPhase::kLaunching) {
-    stop_wanted_ = true;
-    if (grace) stop_grace_ = std::min(*grace, stop_grace_.value_or(*grace));
-    return;
-  }
-  if (phase_ == ChildPhase::kStopping) {
+  if (step_ != Step::kNone) {
     // Already on its way; a shorter grace still counts.
     if (grace && step_ != Step::kKill) deadline_ = deadline_.and_no_later_than(Deadline::after(*grace, now));
     return;
   }
-  enter_stopping();
+  if (!is_launching()) enter_stopping();
   ask_to_exit(now, grace);
 }
 
 void ChildMachine::kill(TimePoint now) {
-  if (ended()) return;
-  kill_wanted_ = true;
-  if (phase_ == ChildPhase::kLaunching || step_ == Step::kKill) return;
-  enter_stopping();
+  if (ended() || step_ == Step::kKill) return;
+  if (!is_launching()) enter_stopping();
   send_kill(now);
 }
 
 void ChildMachine::deadline_passed(TimePoint now) {
   if (!deadline_.passed(now)) return;
   switch (phase_) {
+    case ChildPhase::kWaiting:
     case ChildPhase::kLaunching:
-      launch_failed(Error(ErrorInfo{.cause = Cause::kTimeout,
-                                    .message = within("the process was not started", timing_.launch),
-                                    .phase = "launch"}));
+      if (step_ != Step::kNone) return next_step(now);
+      // Whatever is on its way to becoming the child, such as the login of a client, ends as well.
+      actions_.close_lifeline();
+      actions_.signal(SIGKILL);
+      launch_failed(
+          Error(ErrorInfo{.cause = Cause::kTimeout,
+                          .message = within("the process was not started", timing_.launch),
+                          .phase = "launch",
+                          .hint = "a longer LAUNCH_TIMEOUT, or --timeout, if starting it takes so long"}));
       return;
     case ChildPhase::kCreated:
       presume(silence(), within("it did not say Hello", timing_.hello));
@@ -203,29 +224,40 @@ void ChildMachine::deadline_passed(TimePoint now) {
       send_kill(now);
       return;
     case ChildPhase::kStopping:
-      if (step_ == Step::kGraceful) {
-        if (disconnect_reason_.empty()) {
-          presume(silence(), within("it was told to stop and did not exit", timing_.exit));
-        } else {
-          presume(StopReason::Kind::kWatchdog, within(disconnect_reason_, timing_.exit));
-        }
-        send_term(now);
-      } else if (step_ == Step::kTerm) {
-        send_kill(now);
-      } else {
-        const std::string detail = within("it was sent SIGKILL and did not end", timing_.kill);
-        presume(StopReason::Kind::kWatchdog, detail);
-        if (presumed_->detail != detail) presumed_->detail += "; " + detail;
-        end({});
-      }
+      next_step(now);
       return;
     case ChildPhase::kStopped:
       return;
   }
 }
 
+// Goes one step further than what the child, or its launch, did not answer in time.
+void ChildMachine::next_step(TimePoint now) {
+  if (step_ == Step::kGraceful) {
+    if (disconnect_reason_.empty()) {
+      presume(silence(), within("it was told to stop and did not exit", timing_.exit));
+    } else {
+      presume(StopReason::Kind::kWatchdog, within(disconnect_reason_, timing_.exit));
+    }
+    send_term(now);
+  } else if (step_ == Step::kTerm) {
+    send_kill(now);
+  } else if (is_launching()) {
+    launch_failed(Error(
+        ErrorInfo{.cause = Cause::kCancelled,
+                  .message = presumed_ ? presumed_->detail
+                                       : within("the launch was cancelled and did not end", timing_.kill),
+                  .phase = "launch"}));
+  } else {
+    const std::string detail = within("it was sent SIGKILL and did not end", timing_.kill);
+    presume(StopReason::Kind::kWatchdog, detail);
+    if (presumed_->detail != detail) presumed_->detail += "; " + detail;
+    end({});
+  }
+}
+
 bool ChildMachine::is_ending() const {
-  return ended() || phase_ == ChildPhase::kStopping || stop_wanted_ || kill_wanted_;
+  return ended() || phase_ == ChildPhase::kStopping || step_ != Step::kNone;
 }
 
 StopReason::Kind ChildMachine::silence() const {
@@ -251,7 +283,7 @@ void ChildMachine::enter_stopping() {
 }
 
 void ChildMachine::ask_to_exit(TimePoint now, std::optional<Duration> grace) {
-  if (!connected_) {  // it cannot be asked in words
+  if (!connected_ || !disconnect_reason_.empty()) {  // it cannot be asked in words
     send_term(now);
     if (grace) deadline_ = Deadline::after(*grace, now);
     return;
@@ -287,6 +319,7 @@ void ChildMachine::end(StopReason reason) {
     presumed_->code = reason.code;
     presumed_->signal = reason.signal;
     presumed_->core_dumped = reason.core_dumped;
+    presumed_->left_behind = std::move(reason.left_behind);
     reason = *std::move(presumed_);
   }
   phase_ = ChildPhase::kStopped;

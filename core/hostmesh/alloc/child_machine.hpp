@@ -14,7 +14,15 @@
 
 namespace hostmesh {
 
-enum class ChildPhase : std::uint8_t { kLaunching, kCreated, kConnected, kRunning, kStopping, kStopped };
+enum class ChildPhase : std::uint8_t {
+  kWaiting,  // in a queue of the launcher's, which the launch timeout does not bound
+  kLaunching,
+  kCreated,
+  kConnected,
+  kRunning,
+  kStopping,
+  kStopped
+};
 std::string_view to_string(ChildPhase phase);
 
 enum class ChildKind : std::uint8_t {
@@ -29,7 +37,8 @@ class ChildActions {
   virtual void send_start() = 0;  // StartProc, over the connection that said Hello
   virtual void send_stop() = 0;   // StopAndExit(0), the same way
   virtual void close_lifeline() = 0;
-  virtual void signal(int signal_number) = 0;  // to the child and its group
+  // To the child and its group. Before launched() it is for the launch: TERM and KILL cancel it.
+  virtual void signal(int signal_number) = 0;
   virtual void created() = 0;
   virtual void running() = 0;
   virtual void stopped(const StopReason& reason) = 0;
@@ -46,7 +55,9 @@ class ChildMachine {
   // When deadline_passed() is due; never while nothing is awaited.
   Deadline deadline() const { return deadline_; }
 
-  // From the launcher.
+  // From the launcher. waiting() stops the clock of the launch, which placed() starts anew.
+  void waiting();
+  void placed(TimePoint now);
   void launched(TimePoint now);
   // It is reached through another process or a network, which lead to another machine: silence is no sign of
   // its own state.
@@ -69,12 +80,14 @@ class ChildMachine {
  private:
   enum class Step : std::uint8_t { kNone, kGraceful, kTerm, kKill };
 
+  bool is_launching() const { return phase_ <= ChildPhase::kLaunching; }
   bool is_ending() const;
   // What is presumed of a child that says nothing.
   StopReason::Kind silence() const;
   void become_connected(TimePoint now);
   void await_exit(TimePoint now);
   void enter_stopping();
+  void next_step(TimePoint now);
   void ask_to_exit(TimePoint now, std::optional<Duration> grace);
   void send_term(TimePoint now);
   void send_kill(TimePoint now);
@@ -85,10 +98,7 @@ class ChildMachine {
   const ChildTiming timing_;
   ChildActions& actions_;
   ChildPhase phase_ = ChildPhase::kLaunching;
-  Step step_ = Step::kNone;
-  bool stop_wanted_ = false;
-  std::optional<Duration> stop_grace_;
-  bool kill_wanted_ = false;
+  Step step_ = Step::kNone;  // how far the escalation has come; it may begin while the launch is under way
   bool connected_ = false;
   bool carried_ = false;
   Deadline deadline_;

@@ -269,8 +269,19 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
     return !child.machine || (child.machine->ended() && !child.done);
   }
 
+  // One in a queue leaves its place among the launches under way to others.
+  void on_waiting(LaunchId launch) {
+    Child* child = find_launch(launch);
+    if (child == nullptr) return;
+    launch_done(*child);
+    drive(*child, [](ChildMachine& machine) { machine.waiting(); });
+  }
+
   void on_placed(LaunchId launch, const std::string& node) {
-    if (Child* child = find_launch(launch)) child->node = node;
+    Child* child = find_launch(launch);
+    if (child == nullptr) return;
+    child->node = node;
+    drive(*child, [](ChildMachine& machine) { machine.placed(Clock::now()); });
   }
 
   void on_launched(LaunchId launch, std::int64_t pid, const std::string& node) {
@@ -342,6 +353,7 @@ Result<std::unique_ptr<Children>> Children::make(Reactor& reactor, const MakeLau
   // The launcher lives in impl and delivers nothing once it is gone, so a plain pointer is enough.
   Impl* self = impl.get();
   auto launcher = make_launcher(ChildLauncher::Events{
+      .on_waiting = [self](LaunchId launch) { self->on_waiting(launch); },
       .on_placed = [self](LaunchId launch, const std::string& node) { self->on_placed(launch, node); },
       .on_launched = [self](LaunchId launch, std::int64_t pid,
                             const std::string& node) { self->on_launched(launch, pid, node); },

@@ -4,6 +4,7 @@ namespace hostmesh {
 
 StopReason StopReason::from(const ExitStatus& status) {
   StopReason reason;
+  reason.left_behind = status.left_behind;
   switch (status.kind) {
     case ExitStatus::Kind::kExited:
       reason.kind = status.number == 0 ? Kind::kStopped : Kind::kExited;

@@ -33,6 +33,8 @@ struct StopReason {
   bool core_dumped = false;
   std::vector<std::string> stderr_tail;  // its last whole lines, oldest first
   std::string detail;                    // what was observed, when the kind does not say it all
+  // The names of the processes that it had started in its group, that outlived it and were killed.
+  std::vector<std::string> left_behind;
 
   static StopReason from(const ExitStatus& status);
   // "stopped", "exited", "killed", "watchdog", "host_watchdog", "unknown".

@@ -17,13 +17,14 @@ constexpr std::string_view kPrefix = "HOSTMESH_";
 // Every attribute, for what needs them all: propagation and checking names.
 constexpr auto all_attributes() {
   using namespace attribute;
-  return std::make_tuple(
-      kBulkQueueLimit, kControlQueueLimit, kCodecMaxFrameLength, kMaxHalfOpen, kHandshakeTimeout,
-      kTcpInsecure, kTcpTlsLoopback, kSessionSilence, kSessionGrace, kSessionReturn, kTcpBind, kTcpAdvertise,
-      kMessageDeliveryTimeout, kMessageTtl, kLaunchTimeout, kHelloTimeout, kStartTimeout, kHeartbeatTimeout,
-      kOwnerTimeout, kProcessExitTimeout, kKillTimeout, kLaunchConcurrency, kPdeathsig, kTailLogLines,
-      kPluginLoadTimeout, kStopActorTimeout, kWorkerThreads, kHostSpawnReadyTimeout, kProcSpawnMaxIdle,
-      kProcStopMaxIdle, kGetProcStateMaxIdle, kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
+  return std::make_tuple(kBulkQueueLimit, kControlQueueLimit, kCodecMaxFrameLength, kMaxHalfOpen,
+                         kHandshakeTimeout, kTcpInsecure, kTcpTlsLoopback, kSessionSilence, kSessionGrace,
+                         kSessionReturn, kTcpBind, kTcpAdvertise, kMessageDeliveryTimeout, kMessageTtl,
+                         kLaunchTimeout, kHelloTimeout, kStartTimeout, kHeartbeatTimeout, kOwnerTimeout,
+                         kProcessExitTimeout, kKillTimeout, kOutputDrainTimeout, kLaunchConcurrency,
+                         kPdeathsig, kTailLogLines, kPluginLoadTimeout, kStopActorTimeout, kWorkerThreads,
+                         kHostSpawnReadyTimeout, kProcSpawnMaxIdle, kProcStopMaxIdle, kGetProcStateMaxIdle,
+                         kActorSpawnMaxIdle, kTerminateTimeout, kTerminateConcurrency);
 }
 
 template <class T>

@@ -66,6 +66,8 @@ inline constexpr Attribute<Duration> kProcessExitTimeout{"PROCESS_EXIT_TIMEOUT",
                                                          10s};  // StopAndExit until TERM
 inline constexpr Attribute<Duration> kKillTimeout{"KILL_TIMEOUT",
                                                   5s};  // TERM until KILL, KILL until given up
+inline constexpr Attribute<Duration> kOutputDrainTimeout{
+    "OUTPUT_DRAIN_TIMEOUT", 2s};  // end of a child until its output is not awaited from others any more
 inline constexpr Attribute<std::uint64_t> kLaunchConcurrency{"LAUNCH_CONCURRENCY",
                                                              64};  // launches under way at once
 inline constexpr Attribute<bool> kPdeathsig{"MESH_BOOTSTRAP_ENABLE_PDEATHSIG", true};

@@ -52,7 +52,9 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
 
   // Before its end only with the whole runtime, on the reactor: then the gate must not ask for it any more.
   ~Allocation() override {
-    if (children_) node_.gate.dismiss(uuid_);
+    if (!children_) return;
+    node_.gate.dismiss(uuid_);
+    node_.engine.orphans.end(uuid_);
   }
 
   // Reactor thread.
@@ -68,7 +70,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                                                                         ? std::optional(SIGTERM)
                                                                         : std::nullopt,
                                              .descriptor_limit = node_.engine.usual_nofile,
-                                             .registry = node_.engine.registry},
+                                             .registry = node_.engine.registry,
+                                             .drain = node_.config.get(attribute::kOutputDrainTimeout)},
                                 .local_procs =
                                     [this](ChildLauncher::Events of_procs) {
                                       return std::make_unique<bootstrap::InProcessLauncher>(
@@ -95,6 +98,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     children_ = *std::move(children);
     node_.gate.admit(uuid_, secret_, *this);
     node_.residents[uuid_] = shared_from_this();  // until the last child has ended
+    node_.engine.orphans.begin(uuid_);
     for (Rank rank = 0; rank < spec_.extent.num_ranks(); ++rank) {
       children_->add(rank,
                      {.kind = ChildKind::kProtocol,
@@ -111,6 +115,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   void abandon() {
     observer_ = nullptr;
     abandoned_ = true;
+    stopping_ = true;
     queue_.close();
     if (!children_) return forget_routes();
     for (Rank rank = 0; rank < spec_.extent.num_ranks(); ++rank) children_->stop(rank, kAbandonGrace);
@@ -118,12 +123,14 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   void stop() {
+    stopping_ = true;
     if (!children_) return;
     for (Rank rank = 0; rank < spec_.extent.num_ranks(); ++rank) children_->stop(rank);
     finish_if_ended();
   }
 
   void kill() {
+    stopping_ = true;
     if (!children_) return;
     for (Rank rank = 0; rank < spec_.extent.num_ranks(); ++rank) children_->kill(rank);
     finish_if_ended();
@@ -232,6 +239,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
 
   void on_stopped(ChildId rank, const StopReason& reason, Children::Events::More) {
     publish(ProcStopped{.create_key = created_[rank].create_key, .rank = rank, .reason = reason});
+    node_.engine.orphans.launch_ended();
     // One that exits by itself has cleaned up; one that was killed leaves what it had started to us. Procs
     // inside this process clean up in any case.
     if (reason.signal != 0 && spec_.transport != Transport::kLocal) {
@@ -247,9 +255,11 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   // One rank that cannot be launched is the end of the allocation: it could never become complete. The others
-  // have a moment to fail as well, so that all that is wrong is told at once.
+  // have a moment to fail as well, so that all that is wrong is told at once. A launch that fails because it
+  // was cancelled by a stop is no failure of the allocation.
   void on_failed(ChildId rank, const Error& error) {
-    if (failed_) return;
+    if (failed_) return finish_if_ended();
+    if (stopping_ && failures_.empty()) return finish_if_ended();
     ErrorInfo info = error.with_rank(rank).with_phase("launch").info();
     if (info.command.empty() && runs_here_) info.command = command_text(command_.argv);
     failures_.emplace_back(std::move(info));
@@ -288,6 +298,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     if (std::exchange(finished_, true)) return;
     fail();
     settle_.reset();
+    node_.engine.orphans.end(uuid_);
     node_.gate.dismiss(uuid_);
     // Here and not in the destructor, which may run on the thread of whoever held the allocation last.
     children_.reset();
@@ -329,6 +340,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   bool failed_ = false;
   bool finished_ = false;
   bool abandoned_ = false;
+  bool stopping_ = false;
   std::uint64_t sweeps_ = 0;  // of what killed procs left behind; the end of the stream comes after them
 };
 
@@ -478,9 +490,12 @@ class PluginAllocator final : public Allocator {
 }  // namespace
 
 BootstrapCommand BootstrapCommand::stock() {
-  // Beside the running program, where somebody may have put another; else the one that belongs to this
-  // library.
-  for (const auto& folder : {running_program().parent_path(), installation_folder() / "bin"}) {
+  // Beside the running program, or beside the `hostmesh` that it is the client of, where somebody may have
+  // put another; else the one that belongs to this library.
+  const auto program = running_program();
+  const auto beside = program.parent_path();
+  const bool is_client = program.filename() == "client" && beside.filename() == "hostmesh";
+  for (const auto& folder : {is_client ? beside / "../../bin" : beside, installation_folder() / "bin"}) {
     const auto candidate = folder / "hostmesh-bootstrap";
     if (::access(candidate.c_str(), X_OK) == 0) {
       return {.argv = {candidate.string()},

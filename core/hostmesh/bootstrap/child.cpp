@@ -1,6 +1,7 @@
 #include "hostmesh/bootstrap/child.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -84,7 +85,6 @@ class Child {
             std::move(way.stdio))),
         reaper_(node_.reactor, node_.engine.registry),
         lifeline_(io_context_of(node_.reactor)),
-        // HUP: what the kernel sends to a stopped process, with CONT, when its owner is gone.
         signals_(io_context_of(node_.reactor), SIGTERM, SIGINT, SIGHUP),
         give_up_(node_.reactor) {
     if (way.lifeline) lifeline_.assign(way.lifeline.release());
@@ -93,7 +93,10 @@ class Child {
   }
 
   [[noreturn]] void run() {
-    if (lifeline_.is_open()) watch_lifeline();
+    if (lifeline_.is_open()) {
+      watch_lifeline();
+      be_woken_by_owners_death();
+    }
     signals_.async_wait([this](const boost::system::error_code& failure, int number) {
       if (!failure) leave(128 + number, Mode::kAtOnce);
     });
@@ -105,12 +108,22 @@ class Child {
  private:
   enum class Mode { kOrderly, kAtOnce };
 
+  // Until here the owner's death ended this process by TERM. From now on the end of the lifeline does, in
+  // order, and CONT makes a stopped process see it, which TERM would not.
+  static void be_woken_by_owners_death() {
+    int signal = 0;
+    if (::prctl(PR_GET_PDEATHSIG, &signal) == 0 && signal != 0) ::prctl(PR_SET_PDEATHSIG, SIGCONT);
+  }
+
   void watch_lifeline() {
-    lifeline_.async_read_some(boost::asio::buffer(lifeline_byte_),
-                              [this](const boost::system::error_code& failure, std::size_t) {
-                                if (failure) return leave(1, Mode::kAtOnce);  // its owner is gone
-                                watch_lifeline();
-                              });
+    lifeline_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                         [this](const boost::system::error_code& failure) {
+                           char ignored[64];
+                           if (failure || ::read(lifeline_.native_handle(), ignored, sizeof ignored) <= 0) {
+                             return leave(1, Mode::kAtOnce);  // its owner is gone
+                           }
+                           watch_lifeline();
+                         });
   }
 
   // The one way out. Orderly: what runs here is stopped first; a second call makes it short. Either way
@@ -130,7 +143,7 @@ class Child {
   // spawn counts.
   void end_descendants() {
     if (std::exchange(ending_, true)) return;
-    node_.engine.launch_thread.close([this] {
+    launches_ended_ = node_.engine.launch_thread.close([this] {
       node_.reactor.post([this] {
         launches_ended_ = true;
         if (!sweep_) sweep();
@@ -140,10 +153,13 @@ class Child {
   }
 
   void sweep() {
+    if (launches_ended_ && !has_children()) return flush_and_exit();
     sweep_ = std::make_unique<Sweep>(
         node_.reactor, node_.engine.registry, [](pid_t) { return true; }, Deadline::after(kSweepTimeout),
-        [this, last = launches_ended_](const std::vector<pid_t>& survivors) {
-          for (const pid_t pid : survivors) log::error("could not be killed pid=" + std::to_string(pid));
+        [this, last = launches_ended_](const Swept& swept) {
+          for (const pid_t pid : swept.survivors)
+            log::error("could not be killed pid=" + std::to_string(pid));
+          if (swept.has_unseen) log::error("processes are left that could not be found");
           if (last) return flush_and_exit();
           // Not from inside the sweep's own call.
           node_.reactor.post([this, ended = std::shared_ptr<Sweep>(std::move(sweep_))] {
@@ -154,15 +170,14 @@ class Child {
 
   void flush_and_exit() {
     std::fflush(nullptr);
-    give_up_.after(kFlushTimeout, [this] { ::_exit(exit_code_); });
     end_->flush([this] { ::_exit(exit_code_); });
+    give_up_.after(kFlushTimeout, [this] { ::_exit(exit_code_); });
   }
 
   Node node_;
   const std::shared_ptr<ChildEnd> end_;
   AdoptedReaper reaper_;
   boost::asio::posix::stream_descriptor lifeline_;
-  std::array<char, 64> lifeline_byte_{};
   boost::asio::signal_set signals_;
   Timer give_up_;
   bool leaving_ = false;

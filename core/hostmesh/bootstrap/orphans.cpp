@@ -1,5 +1,6 @@
 #include "hostmesh/bootstrap/orphans.hpp"
 
+#include <cerrno>
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
@@ -15,11 +16,19 @@ constexpr Duration kSweepTimeout = std::chrono::seconds(10);
 constexpr int kMoreLooks = 2;
 constexpr Duration kNextLook = std::chrono::milliseconds(100);
 
-// True when the process was started with this entry in its environment.
-bool carries(pid_t pid, const std::string& entry) {
-  const auto environment = read_proc_file("/proc/" + std::to_string(pid) + "/environ");
-  const std::string wanted = '\0' + entry + '\0';
-  return environment && ('\0' + *environment).find(wanted) != std::string::npos;
+// Whether a process was started with one of these allocations in its environment.
+enum class Carries : std::uint8_t { kYes, kNo, kCannotTell };
+
+template <class Allocations>
+Carries carries(pid_t pid, const Allocations& allocations) {
+  auto environment = read_proc_file("/proc/" + std::to_string(pid) + "/environ");
+  if (!environment) return errno == ENOENT || errno == ESRCH ? Carries::kNo : Carries::kCannotTell;
+  environment->insert(environment->begin(), '\0');
+  for (const auto& [allocation, ignored] : allocations) {
+    const std::string entry = '\0' + std::string(kEnvAllocation) + "=" + allocation + '\0';
+    if (environment->find(entry) != std::string::npos) return Carries::kYes;
+  }
+  return Carries::kNo;
 }
 
 }  // namespace
@@ -31,6 +40,28 @@ void Orphans::sweep(const std::string& allocation, std::function<void()> done, O
   asked_.waiting[allocation].push_back(std::move(done));
   if (policy_ == OrphansAre::kAllOurs && most == OrphansAre::kAllOurs) asked_.ours = OrphansAre::kAllOurs;
   if (!busy_) start_next();
+}
+
+void Orphans::begin(const std::string& allocation) {
+  if (adopts_ == Adopts::kYes) adopting_.try_emplace(allocation);
+}
+
+void Orphans::end(const std::string& allocation) {
+  launch_ended();
+  adopting_.erase(allocation);
+}
+
+void Orphans::launch_ended() {
+  if (policy_ != OrphansAre::kMarked || adopting_.empty()) return;
+  if (!reaper_) {
+    reaper_ =
+        std::make_unique<OrphanReaper>(reactor_, registry_, [this](pid_t pid) { return is_marked(pid); });
+  }
+  reaper_->look();
+}
+
+bool Orphans::is_marked(pid_t pid) const {
+  return carries(pid, adopting_) == Carries::kYes;
 }
 
 void Orphans::start_next() {
@@ -45,14 +76,19 @@ void Orphans::start(std::shared_ptr<const Asked> asked, int looks) {
   if (asked->ours == OrphansAre::kMarked) {
     ours = [registry = registry_, asked](pid_t pid) {
       if (registry->owns(pid)) return false;
-      for (const auto& [allocation, waiting] : asked->waiting) {
-        if (carries(pid, std::string(kEnvAllocation) + "=" + allocation)) return true;
+      const Carries mark = carries(pid, asked->waiting);
+      if (mark == Carries::kCannotTell) {
+        log::warning("it cannot be told whether a process is an orphan of ours; it is left alone " +
+                     log::field("pid", std::to_string(pid)) + " " + log::field("why", errno_text(errno)));
       }
-      return false;
+      return mark == Carries::kYes;
     };
   }
-  const auto finished = [this, asked, looks](const std::vector<pid_t>& survivors) {
-    for (const pid_t pid : survivors) log::error("an orphan could not be killed pid=" + std::to_string(pid));
+  const auto finished = [this, asked, looks](const Swept& swept) {
+    for (const pid_t pid : swept.survivors) {
+      log::error("an orphan could not be killed pid=" + std::to_string(pid));
+    }
+    if (swept.has_unseen) log::error("orphans are left that could not be found");
     // Not from inside the sweep's own call.
     reactor_.post([this, asked, looks, done = std::shared_ptr<Sweep>(std::move(running_))] {
       if (looks > 0) return again_.after(kNextLook, [this, asked, looks] { start(asked, looks - 1); });

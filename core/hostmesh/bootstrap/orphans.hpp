@@ -9,6 +9,8 @@
 
 #include "hostmesh/base/reactor.hpp"
 #include "hostmesh/process/child_registry.hpp"
+#include "hostmesh/process/descendants.hpp"
+#include "hostmesh/process/orphan_reaper.hpp"
 #include "hostmesh/process/sweep.hpp"
 
 namespace hostmesh::bootstrap {
@@ -28,10 +30,18 @@ class Orphans {
   Orphans(Reactor& reactor, std::shared_ptr<ChildRegistry> registry);
 
   void set_policy(OrphansAre policy) { policy_ = policy; }
+  // kNo: this process does not become a subreaper for its allocations.
+  enum class Adopts : std::uint8_t { kYes, kNo };
+  void set_adopts(Adopts adopts) { adopts_ = adopts; }
+
+  // Between the two this process is given the orphans of what `allocation` has launched.
+  void begin(const std::string& allocation);
+  void end(const std::string& allocation);
+  // Something that was launched has ended. With kMarked, orphans of it that have ended, or will, are reaped.
+  void launch_ended();
   // Kills the orphans of `allocation` and of what they leave behind in turn, until none is left, and then
   // calls `done`, never inside this call. One sweep runs at a time; what is asked for meanwhile is done next.
-  // With kMarked, those that had died by themselves before they were looked at cannot be told from other
-  // code's children, and stay zombies. `most` narrows the policy for this one.
+  // `most` narrows the policy for this one.
   void sweep(const std::string& allocation, std::function<void()> done,
              OrphansAre most = OrphansAre::kAllOurs);
 
@@ -43,10 +53,14 @@ class Orphans {
   // `looks`: how many more follow this one.
   void start(std::shared_ptr<const Asked> asked, int looks);
   void start_next();
+  bool is_marked(pid_t pid) const;
 
   Reactor& reactor_;
   const std::shared_ptr<ChildRegistry> registry_;
   OrphansAre policy_ = OrphansAre::kMarked;
+  Adopts adopts_ = Adopts::kYes;
+  std::map<std::string, SubreaperRole> adopting_;  // by allocation
+  std::unique_ptr<OrphanReaper> reaper_;           // with kMarked, from the first end on
   Asked asked_;
   std::unique_ptr<Sweep> running_;
   Timer again_;

@@ -26,6 +26,7 @@ struct Runtime::Impl {
 
   bootstrap::Node node;
   const RuntimeOptions::Descendants descendants;
+  std::optional<SubreaperRole> role;  // for as long as it exists; else while it has allocations
   std::unique_ptr<AdoptedReaper> reaper;
   std::unique_ptr<Sweep> sweep;
   std::unique_ptr<Client> client;
@@ -76,8 +77,9 @@ Runtime::Runtime(ActorTable actors, RuntimeOptions options)
   } else {
     log::info("the descriptor limit stays as it is " + log::field("why", former.error().text()));
   }
-  // Orphans of hosts that died come to us in any case; whether all orphans are ours is the option.
-  if (const auto made = become_subreaper(); !made) log::warning(made.error().text());
+  const bool adopts = options.subreaper == RuntimeOptions::Subreaper::kYes;
+  if (!adopts) impl_->node.engine.orphans.set_adopts(bootstrap::Orphans::Adopts::kNo);
+  if (adopts && options.descendants == RuntimeOptions::Descendants::kWholeProcess) impl_->role.emplace();
   impl_->thread = std::thread([this] { impl_->node.reactor.run(); });
   try {
     run_on_reactor([this] {
@@ -161,25 +163,26 @@ void Runtime::Impl::run(std::function<void()> work, std::optional<Duration> with
   if (turn->failure) std::rethrow_exception(turn->failure);
 }
 
-Result<> Runtime::sweep(Deadline deadline) {
-  if (impl_->descendants != RuntimeOptions::Descendants::kWholeProcess) return {};
-  const auto survivors = std::make_shared<std::promise<std::vector<pid_t>>>();
+Result<std::vector<std::string>> Runtime::sweep(Deadline deadline) {
+  if (impl_->descendants != RuntimeOptions::Descendants::kWholeProcess) return std::vector<std::string>();
+  const auto promise = std::make_shared<std::promise<Swept>>();
   run_on_reactor([&] {
     impl_->sweep = std::make_unique<Sweep>(
         impl_->node.reactor, impl_->node.engine.registry, [](pid_t) { return true; }, deadline,
-        [survivors](std::vector<pid_t> left) { survivors->set_value(std::move(left)); });
+        [promise](const Swept& swept) { promise->set_value(swept); }, Sweep::Names::kKeep);
   });
-  auto swept = survivors->get_future();
+  auto answer = promise->get_future();
   // It ends at its deadline by itself, on a reactor that runs.
-  if (swept.wait_until(deadline.later_by(kReactorPatience).when()) != std::future_status::ready) {
+  if (answer.wait_until(deadline.later_by(kReactorPatience).when()) != std::future_status::ready) {
     return Error(Cause::kTimeout, impl_->node.reactor.blocked_text()).with_phase("sweep");
   }
-  const std::vector<pid_t> left = swept.get();
+  Swept swept = answer.get();
   run_on_reactor([this] { impl_->sweep.reset(); });
-  if (left.empty()) return {};
+  if (swept.is_clean()) return std::move(swept.killed);
   std::string pids;
-  for (const pid_t pid : left) pids += (pids.empty() ? "" : ", ") + std::to_string(pid);
-  return Error(Cause::kTimeout, "processes that could not be killed in time: pid " + pids);
+  for (const pid_t pid : swept.survivors) pids += (pids.empty() ? ": pid " : ", ") + std::to_string(pid);
+  return Error(Cause::kTimeout, "processes that could not be killed in time" + pids +
+                                    (swept.has_unseen ? "; some of them could not be found" : ""));
 }
 
 }  // namespace hostmesh

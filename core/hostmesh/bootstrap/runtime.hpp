@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "hostmesh/actor/client.hpp"
 #include "hostmesh/actor/table.hpp"
@@ -26,6 +27,13 @@ struct RuntimeOptions {
   // ours, to be collected and, at the end, killed. kShared: other code starts processes here too, and only
   // what hostmesh started is touched.
   enum class Descendants : std::uint8_t { kShared, kWholeProcess } descendants = Descendants::kShared;
+  // Whether this process is the subreaper of what lies below it (PR_SET_CHILD_SUBREAPER), and so is given
+  // what a launched process leaves when it dies; that is killed when it was killed, and reaped. kShared: only
+  // while there is an allocation, and only orphans that are certain to be of it are touched: see
+  // process/orphan_reaper.hpp. A daemon of other code that ends meanwhile stays a zombie until that code, or
+  // the end of the program, reaps it. kNo: orphans go to whoever is above this process, and one that was
+  // killed leaves them running.
+  enum class Subreaper : std::uint8_t { kYes, kNo } subreaper = Subreaper::kYes;
 };
 
 class Runtime {
@@ -50,7 +58,9 @@ class Runtime {
   // by then, and it may be running still, or run later. So it must own what it touches.
   void run_on_reactor(std::function<void()> work, Duration within);
   // kWholeProcess only, otherwise nothing: kills every process below this one and waits until they are gone.
-  Result<> sweep(Deadline deadline);
+  // Returns the names of those that were left and had to be killed. kTimeout: some could not be killed in
+  // time.
+  Result<std::vector<std::string>> sweep(Deadline deadline);
 
   bootstrap::Node& node();
 

@@ -34,7 +34,7 @@ struct Residence {
     if (!host) return done();
     host->shutdown({.terminate_within = node.config.get(attribute::kTerminateTimeout),
                     .max_in_flight = node.config.get(attribute::kTerminateConcurrency)},
-                   [done](std::uint64_t) { done(); });
+                   [done](const HostDown&) { done(); });
   }
 
   bootstrap::Node& node;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <deque>
@@ -17,6 +18,7 @@
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/bootstrap/in_process_launcher.hpp"
 #include "hostmesh/mesh/host_agent.hpp"
+#include "hostmesh/process/descendants.hpp"
 #include "hostmesh/process/local_launcher.hpp"
 
 namespace hostmesh {
@@ -104,7 +106,8 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
                                                           : std::nullopt,
                                .node = {},
                                .descriptor_limit = node.engine.usual_nofile,
-                               .registry = node.engine.registry},
+                               .registry = node.engine.registry,
+                               .drain = node.config.get(attribute::kOutputDrainTimeout)},
         std::move(events));
   }
 
@@ -408,7 +411,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     return all;
   }
 
-  void shutdown(const ShutdownHost& request, std::function<void(std::uint64_t)> done) {
+  void shutdown(const ShutdownHost& request, std::function<void(const HostDown&)> done) {
     waiting_for_shutdown.push_back(std::move(done));
     if (!std::exchange(shutting_down, true)) {
       grace = request.terminate_within;
@@ -443,7 +446,35 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
                      " bytes=" + std::to_string(mesh.dropped));
       }
     }
-    for (const auto& done : std::exchange(waiting_for_shutdown, {})) done(given_up);
+    const HostDown down{.given_up = given_up, .left_behind = left_behind()};
+    for (const auto& done : std::exchange(waiting_for_shutdown, {})) done(down);
+  }
+
+  // What the procs had started and not ended, and which this process kills as it goes. A host inside another
+  // process cannot tell it from what the others there have left.
+  std::vector<LeftBehind> left_behind() const {
+    std::vector<LeftBehind> left;
+    if (node.is_inside_another()) return left;
+    for (const Orphan& orphan : living_orphans()) {
+      // Those of a command's group were killed, and named, when the command ended.
+      const auto leads = [&orphan](const ProcEntry& proc) { return proc.state.pid == orphan.group; };
+      if (std::ranges::any_of(procs, leads)) continue;
+      left.push_back({.rank = rank_of(orphan.pid), .pid = orphan.pid, .name = orphan.name});
+    }
+    return left;
+  }
+
+  // The rank in whose environment it was started.
+  static std::optional<Rank> rank_of(pid_t pid) {
+    constexpr std::string_view kEntry("\0HOSTMESH_RANK=", 15);
+    const std::string environment =
+        '\0' + read_proc_file("/proc/" + std::to_string(pid) + "/environ").value_or("");
+    const std::size_t at = environment.find(kEntry);
+    if (at == std::string::npos) return std::nullopt;
+    Rank rank = 0;
+    const char* const begin = environment.data() + at + kEntry.size();
+    const auto [end, failed] = std::from_chars(begin, environment.data() + environment.size(), rank);
+    return failed == std::errc() ? std::optional(rank) : std::nullopt;
   }
 
   std::size_t alive() const {
@@ -466,7 +497,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   std::deque<ChildId> to_stop;
   std::vector<ChildId> in_flight;
   std::uint64_t given_up = 0;
-  std::vector<std::function<void(std::uint64_t)>> waiting_for_shutdown;
+  std::vector<std::function<void(const HostDown&)>> waiting_for_shutdown;
 };
 
 Host::Host(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {
@@ -504,7 +535,7 @@ std::vector<std::string> Host::meshes() const {
   for (const auto& [name, mesh] : impl_->meshes) names.push_back(name);
   return names;
 }
-void Host::shutdown(const ShutdownHost& request, std::function<void(std::uint64_t)> done) {
+void Host::shutdown(const ShutdownHost& request, std::function<void(const HostDown&)> done) {
   impl_->shutdown(request, std::move(done));
 }
 

@@ -33,7 +33,7 @@ class Host {
   std::vector<ProcChange> states(const std::string& mesh) const;
   std::vector<std::string> meshes() const;
   // `done(given_up)` when no proc is left. Nothing can be created from here on.
-  void shutdown(const ShutdownHost& request, std::function<void(std::uint64_t)> done);
+  void shutdown(const ShutdownHost& request, std::function<void(const HostDown&)> done);
 
  private:
   struct Impl;

@@ -40,7 +40,7 @@ std::vector<std::string> HostAgent::handle(Context&, const ListMeshes&) {
   return host_.meshes();
 }
 
-void HostAgent::handle(Context&, const ShutdownHost& request, Reply<std::uint64_t> reply) {
+void HostAgent::handle(Context&, const ShutdownHost& request, Reply<HostDown> reply) {
   host_.shutdown(request, later(std::move(reply)));
 }
 

@@ -20,7 +20,7 @@ class HostAgent final : public Actor {
   void handle(Context& context, const StopProcs& request, Reply<std::vector<ProcChange>> reply);
   std::vector<ProcChange> handle(Context& context, const GetProcStates& request);
   std::vector<std::string> handle(Context& context, const ListMeshes& request);
-  void handle(Context& context, const ShutdownHost& request, Reply<std::uint64_t> reply);
+  void handle(Context& context, const ShutdownHost& request, Reply<HostDown> reply);
 
  private:
   Host& host_;  // owns the proc that this lives on

@@ -552,10 +552,10 @@ std::vector<ProcChange> HostMesh::stop_proc_mesh(ProcMesh& procs, std::optional<
   return procs.stop(grace);
 }
 
-void HostMesh::shutdown() {
+std::vector<LeftBehind> HostMesh::shutdown() {
   refuse_on_reactor(impl_->runtime.client(), "HostMesh::shutdown()");
   const std::lock_guard shutting_down(impl_->shutdown_mutex);
-  if (std::exchange(impl_->is_shut_down, true)) return;
+  if (std::exchange(impl_->is_shut_down, true)) return {};
   const Config& config = impl_->runtime.config();
   const ShutdownHost request{.terminate_within = config.get(attribute::kTerminateTimeout),
                              .max_in_flight = config.get(attribute::kTerminateConcurrency)};
@@ -568,13 +568,15 @@ void HostMesh::shutdown() {
       if (!impl_->table->hosts[host].ended) alive.push_back(host);
     }
   }
-  Gather<std::uint64_t> gather(alive.size(), deadline);
+  Gather<HostDown> gather(alive.size(), deadline);
   for (std::size_t i = 0; i < alive.size(); ++i) {
     impl_->runtime.client().call_async(ref().hosts()[alive[i]].agent(), request, deadline, gather.slot(i));
   }
   std::vector<std::pair<Rank, Error>> failures;
+  std::vector<LeftBehind> left;
   const auto answers = gather.wait_all();
   for (std::size_t i = 0; i < alive.size(); ++i) {
+    if (answers[i]) left.insert(left.end(), answers[i]->left_behind.begin(), answers[i]->left_behind.end());
     if (!answers[i] && answers[i].error().cause() != Cause::kPeerGone) {
       failures.emplace_back(alive[i], answers[i].error().with_host(impl_->table->text(alive[i])));
     }
@@ -583,6 +585,7 @@ void HostMesh::shutdown() {
   const auto stopped = impl_->alloc->stop_and_wait(Deadline::after(impl_->stop_limit()));
   if (!failures.empty()) throw error_of_ranks("shutdown", failures, impl_->table->hosts.size());
   value_or_throw(stopped);
+  return left;
 }
 
 void HostMesh::kill() {

@@ -71,7 +71,9 @@ class HostMesh {
 
   // All procs everywhere, then all hosts: TERM, wait, KILL, all hosts at once. Returns when nothing is left.
   // Idempotent. Throws Error at the end when a host could not be stopped in order; then it was killed.
-  void shutdown();
+  // Returns what commands had left running, which is killed with their hosts; none of hosts inside this
+  // process.
+  std::vector<LeftBehind> shutdown();
   // The same at once, with KILL. Any thread, also while another is in shutdown(); does not wait.
   void kill();
 

@@ -140,11 +140,23 @@ struct ListMeshes {
   using Reply = std::vector<std::string>;
 };
 
+// A process that a command had started and left running when it ended.
+struct LeftBehind {
+  std::optional<Rank> rank;  // of the command, where its environment still says so
+  std::int64_t pid = 0;      // on its host
+  std::string name;          // at most 15 bytes
+};
+
+struct HostDown {
+  std::uint64_t given_up = 0;           // procs that did not end
+  std::vector<LeftBehind> left_behind;  // is killed when the host goes
+};
+
 // Stops every proc, at most `max_in_flight` at a time; answers when the last one is gone. Afterwards nothing
-// can be created any more. The count is of those that had to be given up.
+// can be created any more.
 struct ShutdownHost {
   static constexpr std::string_view kMessage = "host_agent.shutdown";
-  using Reply = std::uint64_t;
+  using Reply = HostDown;
   Duration terminate_within{};  // for each proc: TERM until KILL
   std::uint64_t max_in_flight = 16;
 };

@@ -284,7 +284,9 @@ typedef struct hostmesh_plugin_table {
   hostmesh_instance* (*create)(hostmesh_host* host, const hostmesh_config* config, hostmesh_error* error);
   /* Returns a cause; when not 0, the launch has failed with *error and nothing more is reported for it. */
   uint32_t (*launch)(hostmesh_instance* instance, const hostmesh_launch* launch, hostmesh_error* error);
-  /* To the child and its process group; nothing happens when it has ended. NULL without CAPABILITY_SIGNAL. */
+  /* To the child and its process group; nothing happens when it has ended. NULL without CAPABILITY_SIGNAL.
+   * It may come before launched(), from launch() on: TERM and KILL then cancel the launch, which ends with
+   * failed(), or is reported as launched() and gets the signal then. */
   void (*signal)(hostmesh_instance* instance, uint64_t id, int32_t signal_number);
   /* Ends the lifeline. May be NULL. */
   void (*close_stdin)(hostmesh_instance* instance, uint64_t id);

@@ -275,9 +275,12 @@ class Launcher {
 
   // A throw means that the launch has failed, and that nothing more is reported for it.
   virtual void launch(const LaunchRequest& request) = 0;
-  // To the child and its process group. Nothing happens when it has ended.
+  // To the child and its process group. Nothing happens when it has ended. It may come before launched(), as
+  // soon as launch() has been called: TERM and KILL then cancel the launch. End what is under way and report
+  // failed() with Cause::kCancelled; or, where a process may exist already, report launched() as usual and
+  // deliver the signal to it. A launch that does neither is given up after KILL_TIMEOUT.
   virtual void signal(LaunchId id, int signal_number) = 0;
-  // Ends the lifeline.
+  // Ends the lifeline. It may come before launched() as well.
   virtual void close_stdin(LaunchId) {}
   // Between the two, output() for this launch should pause. What comes all the same is kept in memory.
   virtual void pause_output(LaunchId) {}

@@ -1,6 +1,7 @@
 #include "hostmesh/process/adopted_reaper.hpp"
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -14,10 +15,11 @@ namespace hostmesh {
 
 namespace {
 
-// Any child that has ended and is not taken away yet, whoever waits for it.
-bool has_zombie() {
+// A child that has ended and has not been reaped; 0 when there is none. With __WNOTHREAD only those of the
+// thread that asks.
+pid_t some_zombie(int of_thread = 0) {
   siginfo_t info{};
-  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | of_thread) == 0 ? info.si_pid : 0;
 }
 
 // Asio installs its handler without flags, so that blocking calls on every thread of the program would fail
@@ -46,7 +48,21 @@ struct AdoptedReaper::State : std::enable_shared_from_this<State> {
   }
 
   void reap_all() {
-    if (stopped || !has_zombie()) return;
+    if (stopped) return;
+    // Orphans are children of the main thread. On it the kernel names them one by one, and where all launches
+    // are made by another thread, as in a host, it names nothing else.
+    if (::gettid() == ::getpid()) {
+      pid_t zombie = 0;
+      while ((zombie = some_zombie(__WNOTHREAD)) != 0) {
+        if (reap(zombie) != ChildRegistry::Standing::kUnowned) return reap_listed();
+      }
+      return;
+    }
+    if (some_zombie() != 0) reap_listed();
+  }
+
+  // Among those that somebody waits for.
+  void reap_listed() {
     for (const Child& child : children_of_this_process()) {
       // A thread's own child is never an orphan, and that thread may be waiting for it.
       if (child.of_main_thread && reap(child.pid) == ChildRegistry::Standing::kUndecided) reap_when_settled();

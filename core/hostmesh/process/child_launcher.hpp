@@ -53,6 +53,8 @@ struct LaunchRequest {
 class ChildLauncher {
  public:
   struct Events {
+    // Before on_launched: the launch waits in a queue, for as long as that takes, until on_placed.
+    std::function<void(LaunchId)> on_waiting{};
     // Before on_launched, where it is known by then: the machine that the launch is to be on.
     std::function<void(LaunchId, const std::string& node)> on_placed;
     // The process exists: its pid where it runs (0 when unknown) and the node's name.
@@ -73,7 +75,8 @@ class ChildLauncher {
   virtual ~ChildLauncher() = default;
 
   virtual void launch(LaunchId id, LaunchRequest request) = 0;
-  // To the child and its process group. Nothing happens when it has already ended or is not known.
+  // To the child and its process group. Nothing happens when it has already ended or is not known. Before
+  // on_launched, TERM and KILL cancel the launch: it fails, or comes up and gets the signal then.
   virtual void signal(LaunchId id, int signal_number) = 0;
   // Ends the lifeline.
   virtual void close_stdin(LaunchId id) = 0;

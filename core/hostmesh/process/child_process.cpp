@@ -1,5 +1,6 @@
 #include "hostmesh/process/child_process.hpp"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -10,11 +11,14 @@
 #include <cerrno>
 #include <csignal>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "hostmesh/base/detail/reactor_impl.hpp"
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/process/child_registry.hpp"
+#include "hostmesh/process/descendants.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
 #include "hostmesh/process/detail/stdin_writer.hpp"
 
@@ -41,13 +45,20 @@ enum class Read { kSome, kNothingNow, kEnded };
 
 // Kept by what it waits for, so it outlives its ChildProcess until the child is reaped.
 //
-// The end of a child:  pidfd readable -> group killed -> reaped -> owed output delivered -> on_exit.
-// Paused output holds it before the delivery; the loss of the owner ends it after the reaping.
+// The end of a child:
+//
+//   pidfd readable -> (others hold its pipes: drain) -> group killed -> reaped -> owed output delivered ->
+//   on_exit
+//
+// The drain ends with the last of the pipes, or when its time is over, or by a KILL. Paused output stops its
+// clock, and holds the end before the delivery; the loss of the owner ends it after the reaping.
 struct ChildProcess::State : std::enable_shared_from_this<State> {
-  State(boost::asio::io_context& context, SpawnedProcess& spawned, Events wanted, GroupAtExit at_exit)
+  State(Reactor& reactor, boost::asio::io_context& context, SpawnedProcess& spawned, Events wanted,
+        AtExit wanted_at_exit)
       : pid(spawned.pid),
         group(spawned.group),
-        group_at_exit(at_exit),
+        at_exit(wanted_at_exit),
+        drain_over(reactor),
         registry(std::move(spawned.registry)),
         pidfd(std::move(spawned.pidfd)),
         alarm(context),
@@ -105,14 +116,56 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
     if (detail::wait_child(pidfd.get(), detail::Take::kLook).state == detail::Waited::State::kAlive) {
       return await_end();
     }
-    // While the leader is a zombie nobody else can have the group's id.
-    if (group == ProcessGroup::kOwn && (group_at_exit == GroupAtExit::kKill || !owner)) {
+    // stdin is the lifeline of whatever the child left behind.
+    input->close();
+    if (!owner || at_exit.group == GroupAtExit::kLeave || was_killed || !others_hold_pipes())
+      return conclude();
+    draining = true;
+    if (!paused) limit_drain();
+  }
+
+  // The kernel says so of a pipe without anything being read.
+  bool others_hold_pipes() const {
+    std::array<pollfd, 2> pipes{};
+    std::size_t open = 0;
+    for (const Output& output : outputs) {
+      if (!output.pipe.is_open()) continue;
+      pipes[open++] = {
+          .fd = const_cast<Output&>(output).pipe.native_handle(), .events = POLLIN, .revents = 0};
+    }
+    if (open == 0 || ::poll(pipes.data(), open, 0) < 0) return false;
+    return std::any_of(pipes.begin(), pipes.begin() + static_cast<std::ptrdiff_t>(open),
+                       [](const pollfd& pipe) { return (pipe.revents & (POLLHUP | POLLERR)) == 0; });
+  }
+
+  void limit_drain() {
+    drain_over.after(at_exit.drain, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->end_drain();
+    });
+  }
+
+  void end_drain() {
+    if (!std::exchange(draining, false)) return;
+    drain_over.cancel();
+    conclude();
+  }
+
+  void conclude() {
+    // While the leader is a zombie no other process can have the group's id.
+    if (group == ProcessGroup::kOwn && (at_exit.group == GroupAtExit::kKill || !owner)) {
+      if (owner && !was_told_to_end) name_those_left();
       detail::send_group_signal(pid, SIGKILL);
     }
     reap();
     static_cast<void>(alarm.release());
     pidfd.reset();
     finish_after_reaping();
+  }
+
+  void name_those_left() {
+    for (Orphan& orphan : living_orphans()) {
+      if (orphan.group == pid) left_behind.push_back(std::move(orphan.name));
+    }
   }
 
   void lost() {
@@ -122,7 +175,6 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
   }
 
   void finish_after_reaping() {
-    // stdin is the lifeline of whatever the child left behind.
     input->close();
     if (!owner) return;
     for (Output& output : outputs) {
@@ -169,7 +221,8 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
         if (!settle(output)) return;
       }
       if (!owner || paused) return;
-      const ExitStatus ended_with = *std::exchange(status, std::nullopt);
+      ExitStatus ended_with = *std::exchange(status, std::nullopt);
+      ended_with.left_behind = std::move(left_behind);
       deliver([&] {
         if (events.on_exit) events.on_exit(ended_with);
       });
@@ -208,6 +261,7 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
     for (int i = 0; i < kReadsAtOnce && owner && !paused && output.pipe.is_open(); ++i) {
       if (read_some(output) != Read::kSome) break;
     }
+    if (draining && !others_hold_pipes()) return end_drain();
     arm(output);
   }
 
@@ -251,12 +305,38 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
     input->close();
     for (Output& output : outputs) close(output);
     if (!reaped) kill_all();
+    end_drain();
     if (delivering == 0) events = Events{};
+  }
+
+  // What is left of its group after a signal that was to end it was meant to end as well.
+  void told(int signal) {
+    for (const int end : {SIGTERM, SIGKILL, SIGINT, SIGHUP, SIGQUIT}) was_told_to_end |= signal == end;
+    if (signal != SIGKILL) return;
+    was_killed = true;
+    if (draining) {
+      // Not from inside the call.
+      boost::asio::post(alarm.get_executor(), [self = shared_from_this()] { self->end_drain(); });
+    }
+  }
+
+  void pause() {
+    paused = true;
+    drain_over.cancel();
+  }
+
+  void resume() {
+    if (!std::exchange(paused, false)) return;
+    if (draining) limit_drain();
+    boost::asio::post(alarm.get_executor(), [self = shared_from_this()] {
+      if (self->owner && !self->paused) self->proceed();
+    });
   }
 
   const pid_t pid;
   const ProcessGroup group;
-  const GroupAtExit group_at_exit;
+  const AtExit at_exit;
+  Timer drain_over;
   const std::shared_ptr<ChildRegistry> registry;
   UniqueFd pidfd;
   stream_descriptor alarm;  // watches pidfd, does not own it
@@ -266,12 +346,16 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
   bool owner = true;  // the ChildProcess is there
   bool paused = false;
   bool reaped = false;
+  bool draining = false;
+  bool was_told_to_end = false;  // by its owner
+  bool was_killed = false;
+  std::vector<std::string> left_behind;
   int delivering = 0;
   std::optional<ExitStatus> status;  // known and not reported yet
 };
 
-ChildProcess::ChildProcess(Reactor& reactor, SpawnedProcess spawned, Events events, GroupAtExit group_at_exit)
-    : state_(std::make_shared<State>(io_context_of(reactor), spawned, std::move(events), group_at_exit)) {
+ChildProcess::ChildProcess(Reactor& reactor, SpawnedProcess spawned, Events events, AtExit at_exit)
+    : state_(std::make_shared<State>(reactor, io_context_of(reactor), spawned, std::move(events), at_exit)) {
   state_->begin(reactor);
 }
 
@@ -289,6 +373,7 @@ bool ChildProcess::exited() const {
 
 Result<> ChildProcess::signal(int signal) {
   if (state_->reaped) return {};
+  state_->told(signal);
   if (const int error = detail::send_signal(state_->pidfd.get(), signal)) {
     return os_error(Cause::kIo, "send signal " + signal_name(signal) + " to pid " + std::to_string(pid()),
                     error);
@@ -299,6 +384,7 @@ Result<> ChildProcess::signal(int signal) {
 Result<> ChildProcess::signal_group(int signal) {
   if (state_->group != ProcessGroup::kOwn) return this->signal(signal);
   if (state_->reaped) return {};
+  state_->told(signal);
   if (const int error = detail::send_group_signal(state_->pid, signal)) {
     return os_error(Cause::kIo,
                     "send signal " + signal_name(signal) + " to process group " + std::to_string(pid()),
@@ -320,14 +406,11 @@ std::size_t ChildProcess::stdin_backlog() const {
 }
 
 void ChildProcess::pause_output() {
-  state_->paused = true;
+  state_->pause();
 }
 
 void ChildProcess::resume_output() {
-  if (!std::exchange(state_->paused, false)) return;
-  boost::asio::post(state_->alarm.get_executor(), [state = state_] {
-    if (state->owner && !state->paused) state->proceed();
-  });
+  state_->resume();
 }
 
 }  // namespace hostmesh

@@ -1,14 +1,17 @@
 // ChildProcess: one running child and its pipes, on the reactor.
 //
-// It owns the child: whoever drops it kills the child. Everything is events: output as it comes, the end of
-// each stream, and the exit, once. The exit waits for no stream to end, because a grandchild may hold a pipe
-// for ever, but what the child itself wrote is always delivered before it.
+// It owns the child: dropping it kills the child. Everything is events: output as it comes, the end of each
+// stream, and the exit, once. What the child itself wrote is always delivered before the exit. What others
+// write who were given its pipes (a process substitution, a command in the background) is delivered before
+// it, too, as long as they end within a short time after the child; a grandchild may hold a pipe for ever, so
+// no longer than that.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <memory>
 
+#include "hostmesh/base/deadline.hpp"
 #include "hostmesh/base/reactor.hpp"
 #include "hostmesh/base/secret.hpp"
 #include "hostmesh/process/exit_status.hpp"
@@ -18,6 +21,14 @@ namespace hostmesh {
 
 // What happens, when the child ends, to those of its process group that outlive it.
 enum class GroupAtExit : std::uint8_t { kKill, kLeave };
+
+// How a child's end is treated.
+struct AtExit {
+  GroupAtExit group = GroupAtExit::kKill;
+  // For how long after the end of the child its pipes are read while others hold them. It is not waited for
+  // after a KILL through signal() or signal_group().
+  Duration drain = std::chrono::seconds(2);
+};
 
 // Reactor thread only. No event is delivered from inside a call to this class; an event may destroy it.
 class ChildProcess {
@@ -29,8 +40,7 @@ class ChildProcess {
   };
 
   // Events that are empty are not delivered; output is read all the same, so that the child is never stuck.
-  ChildProcess(Reactor& reactor, SpawnedProcess spawned, Events events,
-               GroupAtExit group_at_exit = GroupAtExit::kKill);
+  ChildProcess(Reactor& reactor, SpawnedProcess spawned, Events events, AtExit at_exit = {});
   // A live child is killed with its group; the reactor reaps it later, and no event comes any more.
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
@@ -38,7 +48,8 @@ class ChildProcess {
 
   // Stays valid to ask after the end, when it may be somebody else's: never signal it.
   pid_t pid() const;
-  // It has ended and has been reaped; on_exit may still be waiting for paused output.
+  // It has ended and has been reaped; on_exit may still be waiting for paused output. While others hold its
+  // pipes it is not reaped yet.
   bool exited() const;
 
   // To the child alone. Success when it is already gone; never reaches a stranger with its old pid.

@@ -1,13 +1,18 @@
 #include "hostmesh/process/descendants.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -18,28 +23,47 @@ namespace hostmesh {
 
 namespace {
 
-namespace fs = std::filesystem;
-
-std::optional<pid_t> number(std::string_view text) {
-  pid_t value = 0;
+template <class Number>
+std::optional<Number> number(std::string_view text) {
+  Number value = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (failed != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
 
-// The parent in a /proc/PID/stat: the second field after the name, which is in parentheses and may contain
-// any.
-std::optional<pid_t> parent_in(std::string_view stat) {
-  const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string_view::npos || stat.size() < name_end + 5) return std::nullopt;
-  const std::string_view rest = stat.substr(name_end + 4);
-  return number(rest.substr(0, rest.find(' ')));
+// True when the process or thread that a file of /proc is about has ended meanwhile.
+bool has_ended(int error_number) {
+  return error_number == ENOENT || error_number == ESRCH;
+}
+
+// The names in a folder; nothing when one of them could not be read, so that no part is taken for the whole.
+std::optional<std::vector<std::string>> names_in(const char* folder) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder), ::closedir);
+  if (!open) return std::nullopt;
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = ::readdir(open.get());
+    if (entry == nullptr) return errno == 0 ? std::optional(std::move(names)) : std::nullopt;
+    names.emplace_back(entry->d_name);
+  }
+}
+
+// /proc may be that of another pid name space, whose numbers mean others.
+bool proc_is_ours() {
+  std::array<char, 32> target{};
+  const ssize_t size = ::readlink("/proc/self", target.data(), target.size());
+  return size > 0 && number<pid_t>({target.data(), static_cast<std::size_t>(size)}) == ::getpid();
+}
+
+// Whether `pid` is a child of this process, living or dead.
+bool is_child(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
 }
 
 }  // namespace
 
-// A process may end between the opening and the reading, which then fails with ESRCH; a file stream would
-// throw.
 std::optional<std::string> read_proc_file(const std::string& path) {
   const UniqueFd in(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!in) return std::nullopt;
@@ -54,36 +78,80 @@ std::optional<std::string> read_proc_file(const std::string& path) {
   }
 }
 
+std::optional<ProcessStat> read_process_stat(pid_t pid) {
+  const auto text = read_proc_file("/proc/" + std::to_string(pid) + "/stat");
+  if (!text) return std::nullopt;
+  // PID (NAME) STATE PARENT GROUP SESSION ...; the name may contain anything.
+  const std::size_t begin = text->find('(');
+  const std::size_t end = text->rfind(')');
+  if (begin == std::string::npos || end == std::string::npos || end + 2 >= text->size()) return std::nullopt;
+  ProcessStat stat{.name = text->substr(begin + 1, end - begin - 1), .state = (*text)[end + 2]};
+  std::string_view rest = std::string_view(*text).substr(std::min(end + 4, text->size()));
+  for (pid_t* const field : {&stat.parent, &stat.group, &stat.session}) {
+    const std::size_t space = std::min(rest.find(' '), rest.size());
+    const auto value = number<pid_t>(rest.substr(0, space));
+    if (!value) return std::nullopt;
+    *field = *value;
+    rest.remove_prefix(std::min(space + 1, rest.size()));
+  }
+  return stat;
+}
+
 namespace detail {
 
+std::optional<std::vector<pid_t>> listed_children_of(pid_t thread) {
+  const auto list = read_proc_file("/proc/self/task/" + std::to_string(thread) + "/children");
+  if (!list) return std::nullopt;
+  std::vector<pid_t> pids;
+  for (std::string_view rest = *list; !rest.empty();) {
+    const std::size_t space = std::min(rest.find(' '), rest.size());
+    if (const auto pid = number<pid_t>(rest.substr(0, space))) pids.push_back(*pid);
+    rest.remove_prefix(std::min(space + 1, rest.size()));
+  }
+  return pids;
+}
+
 std::optional<std::vector<Child>> listed_children() {
+  const std::string self = std::to_string(::getpid());
+  const auto threads = names_in("/proc/self/task");
+  if (!threads || std::ranges::find(*threads, self) == threads->end()) return std::nullopt;
   std::vector<Child> children;
-  std::error_code failed;
-  const pid_t self = ::getpid();
-  if (!fs::exists("/proc/self/task/" + std::to_string(self) + "/children", failed)) return std::nullopt;
-  for (const auto& thread : fs::directory_iterator("/proc/self/task", failed)) {
-    const auto list = read_proc_file(thread.path() / "children");
-    if (!list) continue;  // the thread has ended
-    const bool main_thread = number(thread.path().filename().native()) == self;
-    for (std::string_view rest = *list; !rest.empty();) {
-      const std::size_t space = std::min(rest.find(' '), rest.size());
-      if (const auto pid = number(rest.substr(0, space))) children.push_back({*pid, main_thread});
-      rest.remove_prefix(std::min(space + 1, rest.size()));
+  for (const std::string& thread : *threads) {
+    if (thread.starts_with('.')) continue;
+    const auto listed = listed_children_of(*number<pid_t>(thread));
+    if (!listed) {
+      // The kernel may have no such lists at all; then the main thread, which lives, has none.
+      if (has_ended(errno) && thread != self) continue;
+      return std::nullopt;
     }
+    for (const pid_t pid : *listed) children.push_back({pid, thread == self});
   }
   return children;
 }
 
-std::vector<Child> children_by_parent() {
+std::optional<std::vector<Child>> children_by_parent() {
+  if (!proc_is_ours()) return std::nullopt;
+  const auto processes = names_in("/proc");
+  if (!processes) return std::nullopt;
   std::vector<Child> children;
-  std::error_code failed;
   const pid_t self = ::getpid();
-  for (const auto& entry : fs::directory_iterator("/proc", failed)) {
-    const auto pid = number(entry.path().filename().native());
+  for (const std::string& name : *processes) {
+    const auto pid = number<pid_t>(name);
     if (!pid) continue;
-    const auto stat = read_proc_file(entry.path() / "stat");
-    if (stat && parent_in(*stat) == self) children.push_back({*pid, true});
+    const auto stat = read_process_stat(*pid);
+    if (!stat && !has_ended(errno)) return std::nullopt;
+    if (stat && stat->parent == self) children.push_back({*pid, true});
   }
+  return children;
+}
+
+std::vector<Child> searched_children() {
+  std::set<pid_t> found;
+  for (ChildSearch search; !search.has_come_round();) {
+    for (const pid_t pid : search.next()) found.insert(pid);
+  }
+  std::vector<Child> children;
+  for (const pid_t pid : found) children.push_back({pid, true});
   return children;
 }
 
@@ -94,9 +162,74 @@ Result<> become_subreaper() {
   return os_error(Cause::kIo, "become the subreaper of all descendants", errno);
 }
 
+namespace {
+
+// The role is the kernel's, and one for the whole process, so its count is as well.
+std::mutex role_mutex;
+int role_holders = 0;
+bool role_is_ours = false;
+
+}  // namespace
+
+SubreaperRole::SubreaperRole() {
+  const std::lock_guard lock(role_mutex);
+  if (role_holders++ > 0) return;
+  int has_role = 0;
+  role_is_ours = ::prctl(PR_GET_CHILD_SUBREAPER, &has_role) == 0 && has_role == 0 && become_subreaper();
+}
+
+SubreaperRole::~SubreaperRole() {
+  const std::lock_guard lock(role_mutex);
+  if (--role_holders == 0 && role_is_ours) ::prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+}
+
 std::vector<Child> children_of_this_process() {
   if (auto listed = detail::listed_children()) return *std::move(listed);
-  return detail::children_by_parent();
+  if (auto listed = detail::children_by_parent()) return *std::move(listed);
+  return detail::searched_children();
+}
+
+bool has_children() {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 || errno != ECHILD;
+}
+
+bool has_living_orphans() {
+  siginfo_t info{};
+  // Zombies do not count, since their exit is not asked for.
+  return ::waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG | WNOWAIT | __WNOTHREAD) == 0 || errno != ECHILD;
+}
+
+std::vector<Orphan> living_orphans() {
+  std::vector<Orphan> living;
+  const pid_t self = ::getpid();
+  if (::gettid() == self && !has_living_orphans()) return living;
+  for (const pid_t pid : detail::listed_children_of(self).value_or(std::vector<pid_t>())) {
+    const auto stat = read_process_stat(pid);
+    if (stat && stat->state != 'Z') living.push_back({.pid = pid, .group = stat->group, .name = stat->name});
+  }
+  return living;
+}
+
+ChildSearch::ChildSearch() {
+  constexpr pid_t kMostPids = 4'194'304;  // PID_MAX_LIMIT of 64-bit kernels
+  std::string text = read_proc_file("/proc/sys/kernel/pid_max").value_or("");
+  while (text.ends_with('\n')) text.pop_back();
+  end_ = number<pid_t>(text).value_or(kMostPids);
+  last_ = std::min(::getpid(), end_ - 1);
+}
+
+std::vector<pid_t> ChildSearch::next() {
+  constexpr pid_t kStride = 4096;  // asked about together
+  std::vector<pid_t> found;
+  for (pid_t asked = 0; asked < end_ && found.empty(); asked += kStride) {
+    for (pid_t i = 0; i < kStride; ++i) {
+      if (++last_ >= end_) last_ = 2;
+      if (is_child(last_)) found.push_back(last_);
+    }
+    asked_ = std::min(asked_ + kStride, end_);
+  }
+  return found;
 }
 
 }  // namespace hostmesh

@@ -13,8 +13,18 @@
 
 namespace hostmesh {
 
-// For the whole process and until it ends. Its children do not inherit it.
+// For the whole process and until it ends. Its children do not inherit the role.
 Result<> become_subreaper();
+
+// The role for as long as one of these exists in the process, or longer where the process had it before. Any
+// thread.
+class SubreaperRole {
+ public:
+  SubreaperRole();
+  ~SubreaperRole();
+  SubreaperRole(const SubreaperRole&) = delete;
+  SubreaperRole& operator=(const SubreaperRole&) = delete;
+};
 
 struct Child {
   pid_t pid = 0;
@@ -23,10 +33,56 @@ struct Child {
   bool of_main_thread = true;
 };
 
-// Zombies included. A snapshot: a process that is being adopted meanwhile may be missing.
+// Returns the children of this process, zombies included. A snapshot: a process that is being adopted
+// meanwhile may be missing. Where /proc cannot be read, for want of a descriptor or because it is not mounted
+// for this pid name space, the kernel is asked about every process number instead, which may take seconds.
 std::vector<Child> children_of_this_process();
 
-// The whole of a file in /proc, or nothing when it cannot be read, which happens whenever its process ends.
+// True when this process has a child, living or dead, of whichever thread. Needs no descriptor and no /proc.
+bool has_children();
+// The same for living children that were given to the main thread: the orphans, where no other code starts
+// processes on it. To be called on the main thread.
+bool has_living_orphans();
+
+struct Orphan {
+  pid_t pid = 0;
+  pid_t group = 0;
+  std::string name;  // as in ProcessStat
+};
+// Returns the living children that were given to this process, as far as they can be seen; with them those
+// that other code has started on the main thread.
+std::vector<Orphan> living_orphans();
+
+// Finds children without /proc and without a descriptor, by asking the kernel about one process number after
+// the other, from that of this process upwards.
+class ChildSearch {
+ public:
+  ChildSearch();
+  // Looks on from where the last call ended, until some have been found. Empty: all numbers were asked about
+  // in this call.
+  std::vector<pid_t> next();
+  // True when all numbers have been asked about at least once.
+  bool has_come_round() const { return asked_ >= end_; }
+
+ private:
+  pid_t end_;        // the numbers are below that
+  pid_t last_;       // asked about
+  pid_t asked_ = 0;  // how many
+};
+
+// What /proc/PID/stat says of a process, dead or alive.
+struct ProcessStat {
+  std::string name;  // at most 15 bytes, as the program has set it
+  char state = '?';
+  pid_t parent = 0;
+  pid_t group = 0;
+  pid_t session = 0;
+};
+// Nothing when it cannot be read: see read_proc_file().
+std::optional<ProcessStat> read_process_stat(pid_t pid);
+
+// The whole of a file in /proc, or nothing with errno set when it cannot be read, which happens whenever its
+// process ends.
 std::optional<std::string> read_proc_file(const std::string& path);
 
 }  // namespace hostmesh

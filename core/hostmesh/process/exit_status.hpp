@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace hostmesh {
 
@@ -17,6 +18,8 @@ struct ExitStatus {
   std::int32_t number = 0;
   bool core_dumped = false;
   std::string reason;
+  // The names of the processes of its group that outlived it and were killed.
+  std::vector<std::string> left_behind{};
 
   static ExitStatus exited(int code);
   static ExitStatus signalled(int signal, bool core_dumped);

@@ -101,16 +101,18 @@ void LaunchThread::launch(SpawnRequest request, Done done) {
   cancel(queued);
 }
 
-void LaunchThread::close(std::function<void()> closed) {
+bool LaunchThread::close(std::function<void()> closed) {
   std::deque<Queued> cancelled;
+  bool is_closed = true;
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->closing = true;
     cancelled.swap(impl_->queue);
-    if (impl_->spawning) impl_->closed = std::exchange(closed, nullptr);
+    is_closed = !impl_->spawning;
+    if (!is_closed) impl_->closed = std::move(closed);
   }
   for (Queued& queued : cancelled) cancel(queued);
-  if (closed) closed();
+  return is_closed;
 }
 
 }  // namespace hostmesh

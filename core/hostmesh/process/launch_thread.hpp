@@ -30,9 +30,9 @@ class LaunchThread {
   void launch(SpawnRequest request, Done done);
 
   // Any thread, once. No spawn begins any more: what is queued, and whatever is asked later, is answered with
-  // kCancelled. `closed` is called when the spawn under way, if there is one, has ended; on the launch thread
-  // or from inside this call, and must only post. The thread itself lives on: children would die with it.
-  void close(std::function<void()> closed);
+  // kCancelled. Returns true when no spawn is under way. Otherwise `closed` is called on the launch thread
+  // when it has ended, and must only post. The thread itself lives on: children would die with it.
+  bool close(std::function<void()> closed);
 
  private:
   struct Impl;

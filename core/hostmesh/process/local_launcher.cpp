@@ -85,7 +85,8 @@ void LocalLauncher::State::started(LaunchId id, SpawnedProcess spawned) {
           .on_output = [this, id](Stream stream, ByteView bytes) { on_output(id, stream, bytes); },
           .on_output_end = nullptr,
           .on_exit = [this, id](const ExitStatus& status) { ended(id, status); },
-      });
+      },
+      AtExit{.drain = options.drain});
   if (socket) {
     if (const auto opened = open_channel(id, child, std::move(socket)); !opened) {
       give_up(id, opened.error().text());

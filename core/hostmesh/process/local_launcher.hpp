@@ -12,6 +12,7 @@
 
 #include "hostmesh/base/reactor.hpp"
 #include "hostmesh/process/child_launcher.hpp"
+#include "hostmesh/process/child_process.hpp"
 #include "hostmesh/process/launch_thread.hpp"
 
 namespace hostmesh {
@@ -31,6 +32,8 @@ class LocalLauncher final : public ChildLauncher {
     std::optional<std::uint64_t> descriptor_limit;
     // Where this program collects orphans.
     std::shared_ptr<ChildRegistry> registry;
+    // For how long after its end a child's output is awaited from others that hold its pipes.
+    Duration drain = AtExit{}.drain;
   };
 
   // Both outlive the launcher.

@@ -67,7 +67,7 @@ void set_environment(std::vector<std::string> entries) {
 
 // In the new child: everything of the server's is left behind.
 void become(ForkRequest& request, const std::vector<UniqueFd>& streams, pid_t parent) {
-  if (request.own_group) ::setpgid(0, 0);
+  if (request.own_group) ::setsid();
   if (request.parent_death_signal != 0) {
     if (::prctl(PR_SET_PDEATHSIG, request.parent_death_signal) != 0) give_up("prctl PR_SET_PDEATHSIG");
     if (::getppid() != parent) ::_exit(kSetUpFailed);  // it died before we asked to be told

@@ -125,7 +125,7 @@ std::string step_text(LaunchStep step, const SpawnRequest& request) {
     case LaunchStep::kCloseDescriptors:
       return "closing the parent's descriptors in the child";
     case LaunchStep::kProcessGroup:
-      return "setpgid";
+      return "setsid";
     case LaunchStep::kParentDeathSignal:
       return "prctl PR_SET_PDEATHSIG";
     case LaunchStep::kParentGone:

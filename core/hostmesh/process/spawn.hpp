@@ -26,8 +26,10 @@ class LaunchPad;
 }
 
 enum class ProcessGroup : std::uint8_t {
-  kOwn,  // leads a new one, whose id is its pid: the terminal's signals do not reach it, and it can be killed
-         // whole
+  // Leads a new one, whose id is its pid, in a new session. So it can be killed whole, the terminal's signals
+  // do
+  // not reach it, and it has no terminal: what asks on /dev/tty gets an error instead of being stopped.
+  kOwn,
   kParents,  // stays in the parent's
 };
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "hostmesh/process/child_registry.hpp"
 #include "hostmesh/process/descendants.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
+#include "hostmesh/process/detail/proc_children.hpp"
 
 namespace hostmesh {
 
@@ -24,16 +26,20 @@ using boost::asio::posix::stream_descriptor;
 // Who takes the dead child away.
 enum class Reaper { kSweep, kOwner };
 
-// Living or dead, of whichever thread.
-bool has_children() {
-  siginfo_t info{};
-  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 || errno != ECHILD;
-}
+// Of a child that cannot be watched, for want of a descriptor.
+constexpr Duration kLookAgain = std::chrono::milliseconds(20);
 
 }  // namespace
 
 // One round: list the children, kill those that are ours, wait for their pidfds. Each death makes another
-// round due, because it may have handed us children; two looks that find nobody are the end.
+// round due, because it may have handed us children.
+//
+//   no children at all                                  -> the end
+//   some were killed, or may be of a launch under way   -> their end, or the launch's, makes the next round
+//   some that cannot be watched                         -> the next round, a moment later
+//   none that has to go, in two looks at all children   -> the end
+//   children, but none of them can be seen              -> the search by number; the next round, a moment
+//   later
 struct Sweep::State : std::enable_shared_from_this<State> {
   struct Victim {
     Victim(boost::asio::io_context& context, Reaper who) : alarm(context), reaper(who) {}
@@ -41,18 +47,26 @@ struct Sweep::State : std::enable_shared_from_this<State> {
     Reaper reaper;
   };
 
-  State(Reactor& on, std::shared_ptr<ChildRegistry> known, Ours wanted, Done finished)
+  State(Reactor& on, std::shared_ptr<ChildRegistry> known, Ours wanted, Done finished, Names which)
       : reactor(on),
         registry(std::move(known)),
         ours(std::move(wanted)),
         done(std::move(finished)),
-        timer(on) {}
+        names(which),
+        timer(on),
+        again(on) {}
 
   void schedule_round() {
     if (std::exchange(round_due, true)) return;
     reactor.post([self = shared_from_this()] {
       self->round_due = false;
       self->round();
+    });
+  }
+
+  void look_again() {
+    again.after(kLookAgain, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->round();
     });
   }
 
@@ -66,20 +80,43 @@ struct Sweep::State : std::enable_shared_from_this<State> {
     for (int look = 0; look < kLooksAtOnce && quiet < 2; ++look) {
       const std::size_t found = take_all();
       if (!victims.empty() || !undecided.empty()) return;  // their end makes the next round due
+      if (!unwatched.empty()) return look_again();
       quiet = found == 0 ? quiet + 1 : 0;
     }
     if (quiet < 2) return schedule_round();
-    finish();
+    if (search && !search->has_come_round()) return schedule_round();
+    if (search || seen > 0 || !has_children()) return finish();
+    search.emplace();
+    look_again();
   }
 
-  // How many it found that had to be killed or taken away.
+  // The children that can be seen, or, where none can, the next ones that the search finds.
+  std::vector<pid_t> see() {
+    std::vector<pid_t> pids;
+    if (!search) {
+      auto listed = detail::listed_children();
+      if (!listed) listed = detail::children_by_parent();
+      if (listed) {
+        for (const Child& child : *listed) pids.push_back(child.pid);
+        return pids;
+      }
+      search.emplace();
+    }
+    return search->next();
+  }
+
+  // Returns how many it found that had to be killed or taken away.
   std::size_t take_all() {
     undecided.clear();
-    unreachable.clear();
+    unwatched.clear();
+    const std::vector<pid_t> pids = see();
+    seen = pids.size();
     std::size_t found = 0;
-    for (const Child& child : children_of_this_process()) {
-      if (!victims.contains(child.pid) && consider(child.pid)) ++found;
+    for (const pid_t pid : pids) {
+      if (!victims.contains(pid) && consider(pid)) ++found;
     }
+    // What it leaves may have any number.
+    if (found > 0 && search) search.emplace();
     if (!undecided.empty() && !std::exchange(settling, true)) {
       registry->when_settled([self = shared_from_this()] {
         self->reactor.post([self] {
@@ -113,13 +150,7 @@ struct Sweep::State : std::enable_shared_from_this<State> {
 
   bool kill(pid_t pid, Reaper reaper) {
     UniqueFd pidfd = detail::open_pidfd(pid);
-    if (!pidfd) {
-      if (errno == ESRCH) return false;  // gone meanwhile
-      log::error("a descendant cannot be killed " + log::field("pid", std::to_string(pid)) + " " +
-                 log::field("error", errno_text(errno)));
-      unreachable.insert(pid);
-      return false;
-    }
+    if (!pidfd) return errno != ESRCH && kill_by_number(pid, reaper);
     switch (detail::wait_child(pidfd.get(), detail::Take::kLook).state) {
       // The number was a child's when it was listed, and is somebody else's now.
       case detail::Waited::State::kNotOurChild:
@@ -130,28 +161,53 @@ struct Sweep::State : std::enable_shared_from_this<State> {
       case detail::Waited::State::kAlive:
         break;
     }
-    if (const int error = detail::send_signal(pidfd.get(), SIGKILL)) {
-      log::warning("a descendant cannot be killed " + log::field("pid", std::to_string(pid)) + " " +
-                   log::field("error", errno_text(error)));
-    }
-    return watch(pid, std::move(pidfd), reaper);
+    note(pid, detail::send_signal(pidfd.get(), SIGKILL));
+    watch(pid, std::move(pidfd), reaper);
+    return true;
   }
 
-  bool watch(pid_t pid, UniqueFd pidfd, Reaper reaper) {
+  // A child that has not been reaped keeps its number.
+  bool kill_by_number(pid_t pid, Reaper reaper) {
+    siginfo_t info{};
+    constexpr int kLook = WEXITED | WNOHANG | __WALL;
+    if (::waitid(P_PID, static_cast<id_t>(pid), &info, kLook | WNOWAIT) != 0) return false;
+    if (info.si_pid == 0) {
+      note(pid, ::kill(pid, SIGKILL) == 0 || errno == ESRCH ? 0 : errno);
+      unwatched.insert(pid);
+    } else if (reaper == Reaper::kOwner) {
+      left_to_owner.insert(pid);
+    } else {
+      ::waitid(P_PID, static_cast<id_t>(pid), &info, kLook);
+    }
+    return true;
+  }
+
+  // Remembers that it was sent KILL, once, and says so when that was in vain.
+  void note(pid_t pid, int error) {
+    if (!noted.insert(pid).second) return;
+    if (names == Names::kKeep) {
+      const auto stat = read_process_stat(pid);
+      killed.push_back(stat ? stat->name : "pid " + std::to_string(pid));
+    }
+    if (error == 0) return;
+    log::warning("a descendant cannot be killed " + log::field("pid", std::to_string(pid)) + " " +
+                 log::field("error", errno_text(error)));
+  }
+
+  void watch(pid_t pid, UniqueFd pidfd, Reaper reaper) {
     Victim& victim = victims.try_emplace(pid, io_context_of(reactor), reaper).first->second;
     boost::system::error_code failed;
     victim.alarm.assign(pidfd.get(), failed);
     if (failed) {
       victims.erase(pid);
-      unreachable.insert(pid);
-      return false;
+      unwatched.insert(pid);
+      return;
     }
     static_cast<void>(pidfd.release());
     victim.alarm.async_wait(stream_descriptor::wait_read,
                             [self = shared_from_this(), pid](const boost::system::error_code& ended) {
                               if (!ended) self->ended(pid);
                             });
-    return true;
   }
 
   void ended(pid_t pid) {
@@ -172,17 +228,19 @@ struct Sweep::State : std::enable_shared_from_this<State> {
   }
 
   void finish() {
-    std::vector<pid_t> survivors(undecided.begin(), undecided.end());
-    for (const auto& [pid, victim] : victims) survivors.push_back(pid);
-    survivors.insert(survivors.end(), unreachable.begin(), unreachable.end());
+    Swept swept{.survivors = {undecided.begin(), undecided.end()}, .killed = std::move(killed)};
+    for (const auto& [pid, victim] : victims) swept.survivors.push_back(pid);
+    swept.survivors.insert(swept.survivors.end(), unwatched.begin(), unwatched.end());
+    swept.has_unseen = seen == 0 && swept.survivors.empty() && has_children();
     const Done call = std::exchange(done, nullptr);
     stop();
-    call(std::move(survivors));
+    call(swept);
   }
 
   void stop() {
     done = nullptr;
     timer.cancel();
+    again.cancel();
     victims.clear();
   }
 
@@ -190,18 +248,24 @@ struct Sweep::State : std::enable_shared_from_this<State> {
   const std::shared_ptr<ChildRegistry> registry;
   const Ours ours;
   Done done;  // empty when it is over
+  const Names names;
   Timer timer;
+  Timer again;
+  std::size_t seen = 0;               // children, in the last look
+  std::optional<ChildSearch> search;  // once none can be seen otherwise
   std::map<pid_t, Victim> victims;
   std::set<pid_t> undecided;      // may be a child whose launch is under way
   std::set<pid_t> left_to_owner;  // dead, not reaped by their owner yet
-  std::set<pid_t> unreachable;    // no descriptor was left to watch them
+  std::set<pid_t> unwatched;      // killed, and no descriptor was left to watch them
+  std::set<pid_t> noted;          // have been sent KILL
+  std::vector<std::string> killed;
   bool round_due = false;
   bool settling = false;
 };
 
 Sweep::Sweep(Reactor& reactor, std::shared_ptr<ChildRegistry> registry, Ours ours, Deadline deadline,
-             Done done)
-    : state_(std::make_shared<State>(reactor, std::move(registry), std::move(ours), std::move(done))) {
+             Done done, Names names)
+    : state_(std::make_shared<State>(reactor, std::move(registry), std::move(ours), std::move(done), names)) {
   state_->timer.at(deadline, [state = std::weak_ptr<State>(state_)] {
     if (const auto alive = state.lock(); alive && alive->done) alive->finish();
   });

@@ -77,7 +77,7 @@ HOSTMESH_VFORK_CHILD LaunchStep prepare(ChildPlan& plan) {
   }
   if (!move_descriptors(plan)) return LaunchStep::kMoveDescriptors;
   if (!close_descriptors(plan)) return LaunchStep::kCloseDescriptors;
-  if (plan.own_group && ::syscall(SYS_setpgid, 0, 0) < 0) return LaunchStep::kProcessGroup;
+  if (plan.own_group && ::syscall(SYS_setsid) < 0) return LaunchStep::kProcessGroup;
   if (plan.parent_death_signal != 0) {
     if (::syscall(SYS_prctl, PR_SET_PDEATHSIG, plan.parent_death_signal, 0, 0, 0) < 0) {
       return LaunchStep::kParentDeathSignal;

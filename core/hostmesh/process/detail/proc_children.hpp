@@ -1,4 +1,4 @@
-// The two ways to ask /proc for children. For descendants.cpp and its test.
+// The ways to find out who is a child. For descendants.cpp and its test.
 #pragma once
 
 #include <optional>
@@ -8,9 +8,14 @@
 
 namespace hostmesh::detail {
 
-// From the lists by thread; nothing where the kernel has none (CONFIG_PROC_CHILDREN).
+// The children of one thread of this process. Nothing, with errno set, when the list could not be read.
+std::optional<std::vector<pid_t>> listed_children_of(pid_t thread);
+// From the lists by thread. Nothing where the kernel has none (CONFIG_PROC_CHILDREN), or where not all of
+// them could be read.
 std::optional<std::vector<Child>> listed_children();
-// By asking every process for its parent.
-std::vector<Child> children_by_parent();
+// By asking /proc of every process for its parent. Nothing where not all could be asked.
+std::optional<std::vector<Child>> children_by_parent();
+// By a ChildSearch, once round.
+std::vector<Child> searched_children();
 
 }  // namespace hostmesh::detail
