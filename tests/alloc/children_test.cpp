@@ -259,6 +259,7 @@ TEST_F(ScriptedChildren, AKillReachesALaunchThatIsUnderWayAtOnce) {
   within([&] { children->kill(0); });
   EXPECT_EQ(asked(0), Strings({"eof", "signal 9"}));
   within([&] { script.events.on_failed(script.launches[0].id, Error(Cause::kCancelled, "it was stopped")); });
+  settle();
   EXPECT_EQ((*this)[0].events, Strings({"failed"}));
 }
 

@@ -177,12 +177,17 @@ TEST_F(Running, AReaderThatPausesLosesNothingOfABackgroundWriter) {
 
 TEST_F(Running, TheEndNamesWhatTheChildHadLeftInItsGroup) {
   const SubreaperRole role;
-  AdoptedReaper reaper(reactor(), std::make_shared<ChildRegistry>());
-  Child& child = run(shell("sleep 600 >/dev/null 2>&1 & exit 0"));
+  const auto registry = std::make_shared<ChildRegistry>();
+  AdoptedReaper reaper(reactor(), registry);
+  SpawnRequest leaves = shell("sleep 600 >/dev/null 2>&1 & exit 0");
+  leaves.registry = registry;
+  const Child& child = run(leaves);
   ASSERT_TRUE(child.status.has_value());
   EXPECT_EQ(child.status->left_behind, std::vector<std::string>{"sleep"});
   // One that was told to end has not left anything on purpose.
-  Child& told = start(shell("sleep 600 >/dev/null 2>&1 & echo up; exec sleep 600"));
+  SpawnRequest stays = shell("sleep 600 >/dev/null 2>&1 & echo up; exec sleep 600");
+  stays.registry = registry;
+  Child& told = start(stays);
   ASSERT_TRUE(run_until([&] { return told.out == "up\n"; }));
   ASSERT_TRUE(told.process->signal(SIGTERM));
   ASSERT_TRUE(run_until([&] { return told.finished(); }));

@@ -60,6 +60,9 @@ class Descendants : public ProcessTest {
   const std::shared_ptr<ChildRegistry> registry_ = std::make_shared<ChildRegistry>();
 };
 
+// The daemons of these tests hold the pipes of those that start them.
+constexpr AtExit kBriefly{.drain = std::chrono::milliseconds(20)};
+
 // No descriptor can be opened while this lives.
 class NoDescriptors {
  public:
@@ -97,7 +100,7 @@ TEST_F(Descendants, WithoutADescriptorAListIsNothingRatherThanEmpty) {
 
 // What a host owns whose descriptors have been used up by others, when its owner dies.
 TEST_F(Descendants, SweepNeedsNoDescriptor) {
-  Child& child = start(helper({"daemonise"}));
+  Child& child = start(helper({"daemonise"}), kBriefly);
   ASSERT_TRUE(run_until([&] { return child.status && child.out.ends_with("\n"); }));
   const pid_t escaped = printed(child);
   Child& chain = start(helper({"chain", "3"}));
@@ -110,7 +113,7 @@ TEST_F(Descendants, SweepNeedsNoDescriptor) {
 }
 
 TEST_F(Descendants, SweepNamesWhatItHadToKill) {
-  Child& child = start(helper({"daemonise"}));
+  Child& child = start(helper({"daemonise"}), kBriefly);
   ASSERT_TRUE(run_until([&] { return child.status && child.out.ends_with("\n"); }));
   EXPECT_EQ(sweep(registry_, {}), std::vector<pid_t>{});
   EXPECT_EQ(killed_, std::vector<std::string>{"process_helper"});
@@ -120,7 +123,7 @@ TEST_F(Descendants, SweepNamesWhatItHadToKill) {
 
 TEST_F(Descendants, OnlyALivingOrphanIsOne) {
   EXPECT_FALSE(has_living_orphans());
-  Child& child = start(helper({"daemonise"}));
+  Child& child = start(helper({"daemonise"}), kBriefly);
   ASSERT_TRUE(run_until([&] { return child.status && child.out.ends_with("\n"); }));
   const pid_t escaped = printed(child);
   EXPECT_TRUE(has_living_orphans());
@@ -152,7 +155,7 @@ TEST_F(Descendants, AThreadsOwnChildIsTold) {
 }
 
 TEST_F(Descendants, SweepReachesWhoLeftSessionGroupAndParent) {
-  Child& child = start(helper({"daemonise"}));
+  Child& child = start(helper({"daemonise"}), kBriefly);
   ASSERT_TRUE(run_until([&] { return child.status && child.out.ends_with("\n"); }));
   const pid_t escaped = printed(child);
   EXPECT_FALSE(is_dead(escaped)) << "the end of the group must not have reached it";
@@ -172,7 +175,7 @@ TEST_F(Descendants, SweepLeavesOwnedChildrenAlone) {
   SpawnRequest request = helper({"linger"});
   request.registry = registry_;
   Child& owned = start(request);
-  Child& stray = start(helper({"daemonise"}));
+  Child& stray = start(helper({"daemonise"}), kBriefly);
   ASSERT_TRUE(run_until([&] { return !owned.out.empty() && stray.status && !stray.out.empty(); }));
   EXPECT_EQ(sweep(registry_, {}), std::vector<pid_t>{});
   EXPECT_FALSE(is_dead(owned.process->pid()));
@@ -207,7 +210,7 @@ TEST_F(Descendants, OrphansThatDieByThemselvesAreTakenAway) {
   AdoptedReaper reaper(reactor(), registry_);
   SpawnRequest request = helper({"daemonise"});
   request.registry = registry_;
-  Child& child = start(request);
+  Child& child = start(request, kBriefly);
   ASSERT_TRUE(run_until([&] { return child.status && child.out.ends_with("\n"); }));
   const pid_t orphan = printed(child);
   ::kill(orphan, SIGKILL);

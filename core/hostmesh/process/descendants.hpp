@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,9 +66,11 @@ class ChildSearch {
   bool has_come_round() const { return asked_ >= end_; }
 
  private:
-  pid_t end_;        // the numbers are below that
-  pid_t last_;       // asked about
-  pid_t asked_ = 0;  // how many
+  pid_t number(std::int64_t place) const;
+
+  pid_t self_;
+  pid_t end_;               // the numbers are below that
+  std::int64_t asked_ = 0;  // how many, in all
 };
 
 // What /proc/PID/stat says of a process, dead or alive.
