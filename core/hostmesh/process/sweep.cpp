@@ -120,7 +120,7 @@ struct Sweep::State : std::enable_shared_from_this<State> {
       unreachable.insert(pid);
       return false;
     }
-    switch (detail::wait_child(pidfd.get(), detail::Take::kLook).state) {
+    switch (detail::wait_child(pid, pidfd.get(), detail::Take::kLook).state) {
       // The number was a child's when it was listed, and is somebody else's now.
       case detail::Waited::State::kNotOurChild:
         return false;
@@ -130,7 +130,7 @@ struct Sweep::State : std::enable_shared_from_this<State> {
       case detail::Waited::State::kAlive:
         break;
     }
-    if (const int error = detail::send_signal(pidfd.get(), SIGKILL)) {
+    if (const int error = detail::send_signal(pid, pidfd.get(), SIGKILL)) {
       log::warning("a descendant cannot be killed " + log::field("pid", std::to_string(pid)) + " " +
                    log::field("error", errno_text(error)));
     }
@@ -168,7 +168,7 @@ struct Sweep::State : std::enable_shared_from_this<State> {
       return;
     }
     // Somebody else may have been faster: the result is the same.
-    static_cast<void>(detail::wait_child(pidfd, detail::Take::kReap));
+    static_cast<void>(detail::wait_child(pid, pidfd, detail::Take::kReap));
   }
 
   void finish() {
