@@ -105,17 +105,20 @@ void become(ForkRequest& request, const std::vector<UniqueFd>& streams, pid_t pa
 
 enum class Side { kServer, kChild };
 
-Side serve(const detail::Packet& packet, pid_t parent) {
+Side serve(const detail::Packet& packet, pid_t parent, ForkHooks hooks) {
   auto request = wire::decode<ForkRequest>(packet.bytes);
   if (!request || packet.fds.size() != 3) ::_exit(1);  // only our own owner speaks here
   int pidfd = -1;
   const pid_t pid = fork_for_parent(&pidfd);
   if (pid == 0) {
+    if (hooks.in_child != nullptr) hooks.in_child();
     // The packet's descriptors go with close_range; their owners must not close what has their numbers then.
     become(*request, packet.fds, parent);
     return Side::kChild;
   }
-  const ForkReply reply{.id = request->id, .pid = std::max<pid_t>(pid, 0), .error = pid < 0 ? errno : 0};
+  const int error = pid < 0 ? errno : 0;
+  if (hooks.in_server != nullptr) hooks.in_server();
+  const ForkReply reply{.id = request->id, .pid = std::max<pid_t>(pid, 0), .error = error};
   const UniqueFd handle(pidfd);  // empty where there are none: the owner makes do with the pid
   const int sent = !handle
                        ? detail::send_packet(detail::kForkServerFd, wire::encode(reply), {})
@@ -126,13 +129,13 @@ Side serve(const detail::Packet& packet, pid_t parent) {
 
 }  // namespace
 
-void serve_forks_if_asked() {
+void serve_forks_if_asked(ForkHooks hooks) {
   if (std::getenv(detail::kForkServerVariable) == nullptr) return;
   const pid_t parent = ::getppid();
   for (;;) {
     auto packet = detail::receive_packet(detail::kForkServerFd);
     if (packet.bytes.empty()) ::_exit(0);
-    if (serve(packet, parent) == Side::kServer) continue;
+    if (serve(packet, parent, hooks) == Side::kServer) continue;
     for (UniqueFd& fd : packet.fds) (void)fd.release();
     return;
   }
