@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ UniqueFd watch_by_thread(pid_t pid) {
   int failed = 0;
   try {
     std::thread([pid, told] {
+      ::pthread_setname_np(::pthread_self(), "hm-watch");
       siginfo_t info{};
       while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
       }
