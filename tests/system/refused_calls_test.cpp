@@ -82,8 +82,6 @@ TEST_P(RefusedCalls, AClientThatIsKilledLeavesNobody) {
 INSTANTIATE_TEST_SUITE_P(
     Profiles, RefusedCalls,
     ::testing::Values(
-        Refusal{"CloseRange", {"EPERM", "close_range"}},
-        Refusal{"CloseRangeUnknown", {"ENOSYS", "close_range"}},
         Refusal{"ContainersOf2020", {"EPERM", "close_range", "clone3", "pidfd_open", "pidfd_send_signal"}},
         Refusal{"PidfdsCannotBeWaitedFor", {"EPERM", "waitid_pidfd", "pidfd_open", "pidfd_send_signal"}},
         Refusal{"NoPidfdAtAll",
