@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 // Where this program begins in memory, where its code ends, and where its data lies; from the linker.
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" const char __executable_start, etext, __data_start, edata;
 
 #if defined(HOSTMESH_ENTRY)
