@@ -73,6 +73,13 @@ class Relay {
     deafen_now_ = true;
     wake();
   }
+  // Ends the listener's leg of each connection and leaves the dialler's, which hears nothing any more.
+  enum class Cut : std::uint8_t { kFin, kRst };
+  void cut_listener_legs(Cut how) {
+    rude_ = how == Cut::kRst;
+    halve_now_ = true;
+    wake();
+  }
   // As the kernel does when the listener's process dies: the connections end, and nobody listens.
   void die() {
     stopping_ = true;
@@ -126,6 +133,13 @@ class Relay {
         for (Pair& pair : pairs_) pair.silent = true;
         silences_.change([](int& silences) { ++silences; });
       }
+      if (halve_now_.exchange(false)) {
+        for (Pair& pair : pairs_) {
+          if (rude_) reset_at_close(pair.far);
+          pair.far.reset();
+          pair.silent = true;
+        }
+      }
       if (deafen_now_.exchange(false)) {
         for (Pair& pair : pairs_) pair.deaf = true;
       }
@@ -161,11 +175,15 @@ class Relay {
     if (!cut) return true;
     --cuts_left_;
     if (random_() % 2 == 0) {  // the rude way
-      const linger at_once{.l_onoff = 1, .l_linger = 0};
-      ::setsockopt(pair.near.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-      ::setsockopt(pair.far.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+      reset_at_close(pair.near);
+      reset_at_close(pair.far);
     }
     return false;
+  }
+
+  static void reset_at_close(const UniqueFd& socket) {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
 
   ChannelAddr listener_;
@@ -183,6 +201,8 @@ class Relay {
   std::atomic<bool> silence_now_ = false;
   std::atomic<bool> silent_ = false;
   std::atomic<bool> deafen_now_ = false;
+  std::atomic<bool> halve_now_ = false;
+  std::atomic<bool> rude_ = false;
   std::atomic<bool> refusing_ = false;
   std::thread thread_;
 };

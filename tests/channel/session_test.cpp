@@ -9,6 +9,7 @@
 #include "channel/relay.hpp"
 #include "channel/support.hpp"
 #include "hostmesh/channel/detail/session_records.hpp"
+#include "hostmesh/channel/detail/session_wait.hpp"
 #include "hostmesh/channel/detail/socket.hpp"
 #include "hostmesh/channel/detail/tls.hpp"
 
@@ -56,6 +57,21 @@ class Sessions : public ::testing::Test {
     EXPECT_FALSE(reason.orderly);
     EXPECT_EQ(reason.cause, Cause::kPeerGone) << reason.text;
     EXPECT_NE(reason.text.find(why), std::string::npos) << reason.text;
+    EXPECT_EQ(reason.os_error, 0) << errno_text(reason.os_error) << " is no evidence of anything";
+  }
+  // The listener's leg ends; the dialler notices by silence, and its peer has to wait for that.
+  void expect_resumed_after(Relay::Cut how) {
+    connect_ends({.silence = 100ms}, {.back = Duration::zero()});
+
+    relay_->cut_listener_legs(how);
+    client_->send(SendClass::kControl, "into the leg that is left");
+    accepted_->send(SendClass::kControl, "without a connection");
+
+    for (End* end : {client_.get(), accepted_.get()}) {
+      ASSERT_TRUE(end->wait_messages(1));
+      EXPECT_TRUE(end->seen().get().closes.empty());
+    }
+    EXPECT_GE(relay_->taken(), 2);
   }
 
   int cuts_ = 0;
@@ -128,12 +144,20 @@ TEST_F(Sessions, ADiallerKnowsAtOnceThatNobodyListensAnyMore) {
   expect_gone(*client_, "refused");
 }
 
-TEST_F(Sessions, AListenerWaitsForWhoseConnectionEndedForAShortTimeOnly) {
-  connect_ends({}, {.back = 50ms});
+TEST_F(Sessions, AListenerWaitsUntilADiallerThatLivesWouldBeBack) {
+  connect_ends({}, {.back = 50ms, .silence = 200ms});
 
   relay_->refuse_all();
 
-  expect_gone(*accepted_, "within 50ms");
+  expect_gone(*accepted_, "within 300ms");
+}
+
+TEST_F(Sessions, AResetOfTheListenersLegAloneIsNotTheDiallersDeath) {
+  expect_resumed_after(Relay::Cut::kRst);
+}
+
+TEST_F(Sessions, AnEndOfTheListenersLegAloneIsNotTheDiallersDeath) {
+  expect_resumed_after(Relay::Cut::kFin);
 }
 
 TEST_F(Sessions, ASilentConnectionIsReplacedAndNothingIsLost) {
@@ -280,6 +304,47 @@ TEST(Links, AreWatchedByTheKernelWhereTheyMayBreak) {
   EXPECT_EQ(user_timeout_ms(session_config({.grace = 0s, .silence = 3s})), 3000);
   EXPECT_EQ(user_timeout_ms(session_config({.grace = 0s, .silence = 0s})), 0);
   EXPECT_EQ(user_timeout_ms(Config()), 0) << "within this machine";
+}
+
+TEST(SessionWait, IsTheGraceUnlessADiallerThatLivesWouldBeBackBefore) {
+  using detail::SessionBreak;
+  using detail::SessionSide;
+  using Since = detail::SessionWait::Since;
+  const TimePoint heard{100s};
+  const TimePoint now = heard + 500ms;
+  const TimePoint grace = heard + 10s;
+  struct Row {
+    const char* what;
+    SessionSide side;
+    SessionBreak how;
+    detail::SessionTimes times;
+    detail::SessionWait wait;
+  };
+  const auto listener = SessionSide::kListener;
+  const auto dialler = SessionSide::kDialler;
+  const auto ended = SessionBreak::kEnded;
+  const auto silent = SessionBreak::kSilent;
+  const detail::SessionWait whole{Deadline(grace), 10s, Since::kLastSignOfLife};
+  for (const Row& row : {
+           Row{"a dialler dials for all of the grace", dialler, ended, {10s, 4s, 1s}, whole},
+           Row{"whatever it saw", dialler, silent, {10s, 4s, 1s}, whole},
+           Row{"silence says nothing of the peer", listener, silent, {10s, 4s, 1s}, whole},
+           Row{"five quarters of silence, then the way back",
+               listener,
+               ended,
+               {10s, 4s, 1s},
+               {Deadline(now + 6s), 6s, Since::kBreak}},
+           Row{"never beyond the grace", listener, ended, {10s, 8s, 1s}, whole},
+           Row{"a way back without a bound", listener, ended, {10s, 4s, Duration::max()}, whole},
+           Row{"a dialler that never notices silence", listener, ended, {10s, 0s, 1s}, whole},
+           Row{"a grace that is over",
+               listener,
+               ended,
+               {100ms, 4s, 1s},
+               {Deadline(heard + 100ms), 100ms, Since::kLastSignOfLife}},
+       }) {
+    EXPECT_EQ(detail::session_wait(row.side, row.how, row.times, heard, now), row.wait) << row.what;
+  }
 }
 
 TEST(SessionTable, KnowsNobodyWhoWasNotThere) {

@@ -1,9 +1,7 @@
 // hostmesh-bootstrap: the stock child. It takes no actors of its own; what runs on it is what hosts need.
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -15,20 +13,9 @@
 #include "hostmesh/bootstrap/exec_request.hpp"
 #include "hostmesh/mesh/child_main.hpp"
 #include "hostmesh/process/fork_server.hpp"
-
-// Where this program begins in memory, and where its code ends; from the linker.
-extern "C" const char __executable_start, etext;
+#include "pages.hpp"
 
 namespace {
-
-// One call for all of the code, small as it is, instead of a page fault in every place that a child comes by.
-// A fork does not inherit this. Nothing is lost where the kernel (before 5.14) does not know it.
-void map_code() {
-  constexpr std::uintptr_t kPage = 4096;
-  const auto begin = reinterpret_cast<std::uintptr_t>(&__executable_start) & ~(kPage - 1);
-  const auto end = reinterpret_cast<std::uintptr_t>(&etext);
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ);
-}
 
 #ifdef HOSTMESH_WITHOUT_TLS
 // Whether an address needs TLS is for the configuration to say, which is still to be read; so any tcp will
@@ -50,11 +37,12 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == hostmesh::bootstrap::kExecOption) {
     hostmesh::bootstrap::exec_as_requested();
   }
-  hostmesh::serve_forks_if_asked();
+  hostmesh::serve_forks_if_asked(
+      {.in_child = hostmesh::map_forked_pages, .in_server = hostmesh::map_server_pages});
 #ifdef HOSTMESH_WITHOUT_TLS
   become_tls_child_if_needed(argv);
 #endif
-  map_code();
+  hostmesh::map_pages();
   hostmesh::bootstrap_if_child();
   std::fputs("hostmesh-bootstrap is started by hostmesh on each host; it does nothing by hand.\n", stderr);
   return 2;

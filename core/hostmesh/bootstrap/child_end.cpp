@@ -195,6 +195,10 @@ void ChildEnd::stop(std::function<void()> done) {
 
 void ChildEnd::flush(std::function<void()> done) {
   if (!link_) return done();
+  const Connection& connection = *link_->connection();
+  const bool waits =
+      connection.queued_bytes(SendClass::kControl) > 0 || connection.queued_bytes(SendClass::kBulk) > 0;
+  if (!waits) return done();
   link_->connection()->flush(std::move(done));
 }
 

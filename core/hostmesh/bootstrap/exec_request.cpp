@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +21,7 @@
 #include "hostmesh/bootstrap/messages.hpp"
 #include "hostmesh/channel/addr.hpp"
 #include "hostmesh/channel/detail/socket.hpp"
+#include "hostmesh/process/detail/pidfd.hpp"
 
 namespace hostmesh::bootstrap {
 
@@ -197,7 +197,7 @@ void bind_where_login_came_in(std::vector<std::string>& environment) {
 
 // In the program's parent: waits for the program's end, or for the end of those who read what it writes.
 [[noreturn]] void watch_over(pid_t program) {
-  const UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, program, 0)));
+  const UniqueFd handle = hostmesh::detail::open_pidfd(program);
   std::array<pollfd, 2> watched{pollfd{.fd = handle.get(), .events = POLLIN, .revents = 0},
                                 pollfd{.fd = STDOUT_FILENO, .events = 0, .revents = 0}};
   while (handle && ::poll(watched.data(), watched.size(), -1) < 0 && errno == EINTR) {

@@ -126,7 +126,7 @@ class Probe {
   }
 
   ExitStatus status() const {
-    const auto waited = detail::wait_child(process_.pidfd.get(), detail::Take::kLook);
+    const auto waited = detail::wait_child(process_.pid, process_.pidfd.get(), detail::Take::kLook);
     return waited.state == detail::Waited::State::kDead ? waited.status
                                                         : ExitStatus::unknown("it could not be waited for");
   }

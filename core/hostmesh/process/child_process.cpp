@@ -113,7 +113,7 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
   }
 
   void ended() {
-    if (detail::wait_child(pidfd.get(), detail::Take::kLook).state == detail::Waited::State::kAlive) {
+    if (detail::wait_child(pid, pidfd.get(), detail::Take::kLook).state == detail::Waited::State::kAlive) {
       return await_end();
     }
     // stdin is the lifeline of whatever the child left behind.
@@ -188,7 +188,7 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
 
   void reap() {
     const auto take = [this] {
-      const detail::Waited waited = detail::wait_child(pidfd.get(), detail::Take::kReap);
+      const detail::Waited waited = detail::wait_child(pid, pidfd.get(), detail::Take::kReap);
       switch (waited.state) {
         case detail::Waited::State::kDead:
           status = waited.status;
@@ -211,7 +211,7 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
 
   void kill_all() {
     if (group == ProcessGroup::kOwn) detail::send_group_signal(pid, SIGKILL);
-    detail::send_signal(pidfd.get(), SIGKILL);
+    detail::send_signal(pid, pidfd.get(), SIGKILL);
   }
 
   // Delivers what is owed, then the exit, then reads on.
@@ -374,7 +374,7 @@ bool ChildProcess::exited() const {
 Result<> ChildProcess::signal(int signal) {
   if (state_->reaped) return {};
   state_->told(signal);
-  if (const int error = detail::send_signal(state_->pidfd.get(), signal)) {
+  if (const int error = detail::send_signal(state_->pid, state_->pidfd.get(), signal)) {
     return os_error(Cause::kIo, "send signal " + signal_name(signal) + " to pid " + std::to_string(pid()),
                     error);
   }

@@ -18,6 +18,7 @@
 #include "hostmesh/process/child_registry.hpp"
 #include "hostmesh/process/detail/fork_server_protocol.hpp"
 #include "hostmesh/process/detail/packet.hpp"
+#include "hostmesh/process/detail/pidfd.hpp"
 #include "hostmesh/process/detail/spawn_error.hpp"
 #include "hostmesh/process/lines.hpp"
 #include "hostmesh/wire/codec.hpp"
@@ -201,9 +202,15 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
   void answer(Launch launch, const detail::ForkReply& reply, detail::Packet packet) {
     const auto& registry = launch.request.registry;
     if (registry) registry->end_launch(static_cast<pid_t>(reply.pid));
+    // Its pidfd was lost for want of a descriptor, or it has none. It is our child, unreaped, so that its pid
+    // is still its own.
     if (reply.pid != 0 && packet.fds.empty()) {
-      // Its pidfd was lost for want of a descriptor. It is our child, unreaped, so that its pid is still its
-      // own.
+      if (UniqueFd watched = detail::open_pidfd(static_cast<pid_t>(reply.pid))) {
+        packet.fds.push_back(std::move(watched));
+      }
+    }
+    if (reply.pid != 0 && packet.fds.empty()) {
+      const int error = errno;
       const auto pid = static_cast<pid_t>(reply.pid);
       const auto take = [pid] {
         ::kill(pid, SIGKILL);
@@ -215,7 +222,7 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
       } else {
         take();
       }
-      launch.done(detail::launch_error(launch.request, "receiving the handle of a forked child", EMFILE));
+      launch.done(detail::launch_error(launch.request, "watching a forked child", error));
       return;
     }
     if (reply.pid == 0) {

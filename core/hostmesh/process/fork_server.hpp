@@ -39,9 +39,15 @@ class ForkServer {
   std::shared_ptr<State> state_;
 };
 
+// Called after each fork before all else, where the program has something to do then.
+struct ForkHooks {
+  void (*in_child)() = nullptr;
+  void (*in_server)() = nullptr;
+};
+
 // The program's end, for the start of main and before any thread. In a process that is to be a fork server:
 // serves, and returns only in each child that it has made, whose environment and streams are then those asked
 // for. In any other process: returns at once.
-void serve_forks_if_asked();
+void serve_forks_if_asked(ForkHooks hooks = {});
 
 }  // namespace hostmesh

@@ -1,10 +1,16 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <system_error>
+#include <thread>
 
+#include "hostmesh/process/detail/close_descriptors.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
 
 // glibc 2.36 declares these without C linkage.
@@ -14,12 +20,68 @@ extern "C" {
 
 namespace hostmesh::detail {
 
-UniqueFd open_pidfd(pid_t pid) {
-  return UniqueFd(::pidfd_open(pid, 0));
+namespace {
+
+// The same for a descriptor that may not be a pidfd, and for a kernel that does not know P_PIDFD.
+bool is_refused(int error) {
+  return is_refused_call(error) || error == EINVAL || error == EBADF;
 }
 
-int send_signal(int pidfd, int signal) {
+// A descriptor that becomes readable when the child has ended, and needs no pidfd: a thread waits for it.
+UniqueFd watch_by_thread(pid_t pid) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return UniqueFd();
+  UniqueFd readable(ends[0]);
+  const int told = ends[1];
+  sigset_t all;
+  sigset_t former;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &former);
+  int failed = 0;
+  try {
+    std::thread([pid, told] {
+      ::pthread_setname_np(::pthread_self(), "hm-watch");
+      siginfo_t info{};
+      while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+      }
+      // Said by a byte, because a process that is being started may hold the pipe open as well.
+      (void)!::write(told, "", 1);
+      ::close(told);
+    }).detach();
+  } catch (const std::system_error& error) {
+    failed = error.code().value();
+  }
+  ::pthread_sigmask(SIG_SETMASK, &former, nullptr);
+  if (failed == 0) return readable;
+  ::close(told);
+  readable.reset();
+  errno = failed;
+  return UniqueFd();
+}
+
+Waited waited(idtype_t type, id_t id, Take take) {
+  siginfo_t info{};
+  const int options = WEXITED | WNOHANG | (take == Take::kLook ? WNOWAIT : 0);
+  if (::waitid(type, id, &info, options) != 0) return {.state = Waited::State::kNotOurChild, .status = {}};
+  if (info.si_pid == 0) return {};
+  return {.state = Waited::State::kDead, .status = ExitStatus::from_wait(info.si_code, info.si_status)};
+}
+
+}  // namespace
+
+UniqueFd open_pidfd(pid_t pid) {
+  UniqueFd pidfd(::pidfd_open(pid, 0));
+  if (pidfd || !is_refused_call(errno)) return pidfd;
+  return watch_by_thread(pid);
+}
+
+int send_signal(pid_t pid, int pidfd, int signal) {
   if (::pidfd_send_signal(pidfd, signal, nullptr, 0) == 0 || errno == ESRCH) return 0;
+  const int error = errno;
+  if (!is_refused(error)) return error;
+  // As long as it is not reaped, its number is nobody else's.
+  if (waited(P_PID, static_cast<id_t>(pid), Take::kLook).state == Waited::State::kNotOurChild) return error;
+  if (::kill(pid, signal) == 0 || errno == ESRCH) return 0;
   return errno;
 }
 
@@ -28,16 +90,12 @@ int send_group_signal(pid_t leader, int signal) {
   return errno;
 }
 
-Waited wait_child(int pidfd, Take take) {
-  siginfo_t info{};
-  const int options = WEXITED | WNOHANG | (take == Take::kLook ? WNOWAIT : 0);
-  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, options) != 0) {
-    // A pidfd that is non-blocking answers EAGAIN for a live child.
-    if (errno == EAGAIN) return {};
-    return {.state = Waited::State::kNotOurChild, .status = {}};
-  }
-  if (info.si_pid == 0) return {};
-  return {.state = Waited::State::kDead, .status = ExitStatus::from_wait(info.si_code, info.si_status)};
+Waited wait_child(pid_t pid, int pidfd, Take take) {
+  const Waited by_pidfd = waited(P_PIDFD, static_cast<id_t>(pidfd), take);
+  if (by_pidfd.state != Waited::State::kNotOurChild) return by_pidfd;
+  // A pidfd that is non-blocking answers EAGAIN for a live child.
+  if (errno == EAGAIN) return {};
+  return is_refused(errno) ? waited(P_PID, static_cast<id_t>(pid), take) : by_pidfd;
 }
 
 bool wait_dead(int pidfd, Duration at_most) {

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "hostmesh/process/detail/close_descriptors.hpp"
 #include "hostmesh/process/detail/fork_server_protocol.hpp"
 #include "hostmesh/process/detail/packet.hpp"
 #include "hostmesh/process/fork_server.hpp"
@@ -49,7 +50,19 @@ pid_t fork_for_parent(int* pidfd) {
   }
   arguments.pidfd = reinterpret_cast<std::uint64_t>(pidfd);
   arguments.exit_signal = 0;  // CLONE_PARENT: the server's own, which is SIGCHLD
-  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (pid >= 0 || !detail::is_refused_call(errno)) return static_cast<pid_t>(pid);
+  // The older call takes the same, in an order of the architecture's own; no flag here uses the last of them.
+  const auto forked = [&](std::uint64_t flags) {
+#if defined(__x86_64__)
+    return static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, pidfd, thread_id, nullptr));
+#else
+    return static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, pidfd, nullptr, thread_id));
+#endif
+  };
+  const pid_t older = forked(arguments.flags);
+  const bool without = older < 0 && (detail::is_refused_call(errno) || errno == EINVAL);
+  return without ? forked(arguments.flags & ~std::uint64_t{CLONE_PIDFD}) : older;
 }
 
 // As exec would; setenv() would search all that is there once for each entry. Kept for the life of the
@@ -75,7 +88,8 @@ void become(ForkRequest& request, const std::vector<UniqueFd>& streams, pid_t pa
   for (int number = 0; number < 3; ++number) {
     if (::dup2(streams[static_cast<std::size_t>(number)].get(), number) < 0) ::_exit(kSetUpFailed);
   }
-  ::close_range(3, ~0U, 0);
+  const detail::DescriptorRange others{.first = 3, .last = ~0U};
+  if (!detail::close_ranges(&others, 1)) give_up("closing the server's descriptors");
   if (!request.working_directory.empty() && ::chdir(request.working_directory.c_str()) != 0) {
     give_up(("chdir to " + request.working_directory).c_str());
   }
@@ -91,19 +105,22 @@ void become(ForkRequest& request, const std::vector<UniqueFd>& streams, pid_t pa
 
 enum class Side { kServer, kChild };
 
-Side serve(const detail::Packet& packet, pid_t parent) {
+Side serve(const detail::Packet& packet, pid_t parent, ForkHooks hooks) {
   auto request = wire::decode<ForkRequest>(packet.bytes);
   if (!request || packet.fds.size() != 3) ::_exit(1);  // only our own owner speaks here
   int pidfd = -1;
   const pid_t pid = fork_for_parent(&pidfd);
   if (pid == 0) {
+    if (hooks.in_child != nullptr) hooks.in_child();
     // The packet's descriptors go with close_range; their owners must not close what has their numbers then.
     become(*request, packet.fds, parent);
     return Side::kChild;
   }
-  const ForkReply reply{.id = request->id, .pid = std::max<pid_t>(pid, 0), .error = pid < 0 ? errno : 0};
-  const UniqueFd handle(pidfd);
-  const int sent = pid < 0
+  const int error = pid < 0 ? errno : 0;
+  if (hooks.in_server != nullptr) hooks.in_server();
+  const ForkReply reply{.id = request->id, .pid = std::max<pid_t>(pid, 0), .error = error};
+  const UniqueFd handle(pidfd);  // empty where there are none: the owner makes do with the pid
+  const int sent = !handle
                        ? detail::send_packet(detail::kForkServerFd, wire::encode(reply), {})
                        : detail::send_packet(detail::kForkServerFd, wire::encode(reply), std::array{pidfd});
   if (sent != 0) ::_exit(0);  // the owner is gone
@@ -112,13 +129,13 @@ Side serve(const detail::Packet& packet, pid_t parent) {
 
 }  // namespace
 
-void serve_forks_if_asked() {
+void serve_forks_if_asked(ForkHooks hooks) {
   if (std::getenv(detail::kForkServerVariable) == nullptr) return;
   const pid_t parent = ::getppid();
   for (;;) {
     auto packet = detail::receive_packet(detail::kForkServerFd);
     if (packet.bytes.empty()) ::_exit(0);
-    if (serve(packet, parent) == Side::kServer) continue;
+    if (serve(packet, parent, hooks) == Side::kServer) continue;
     for (UniqueFd& fd : packet.fds) (void)fd.release();
     return;
   }

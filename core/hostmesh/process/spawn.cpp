@@ -150,8 +150,6 @@ std::string step_hint(LaunchStep step, const SpawnRequest& request, int error_nu
       return "the working directory must exist and be open to this user";
     case LaunchStep::kMoveDescriptors:
       return "the numbers given to passed descriptors must be below ulimit -n";
-    case LaunchStep::kUnshareDescriptors:
-      return "Linux 5.9 or newer is needed";
     default:
       return {};
   }
@@ -283,27 +281,65 @@ class Launch {
     }
   }
 
+  struct Cloned {
+    pid_t pid = -1;
+    UniqueFd pidfd;
+    int error = 0;
+  };
+
+  Cloned clone_child(void* stack, int flags) {
+    int pidfd = -1;
+    Cloned cloned;
+    const AllSignalsBlocked blocked;
+    cloned.pid = HOSTMESH_CLONE(detail::run_vfork_child, stack, CLONE_VM | CLONE_VFORK | flags | SIGCHLD,
+                                &plan_, &pidfd);
+    cloned.error = errno;
+    cloned.pidfd.reset(pidfd);
+    return cloned;
+  }
+
+  // Once more where close_range is refused: the child then begins with a copy of all descriptors, which costs
+  // more the more there are, and closes them one by one.
+  Cloned clone_child(void* stack) {
+    for (;;) {
+      plan_.own_descriptors = pad_.copies_descriptors;
+      plan_.failed = LaunchStep::kNone;
+      const int files = plan_.own_descriptors ? 0 : CLONE_FILES;
+      Cloned cloned = clone_child(stack, files | CLONE_PIDFD);
+      if (cloned.pid < 0 && (detail::is_refused_call(cloned.error) || cloned.error == EINVAL)) {
+        cloned = clone_child(stack, files);
+      }
+      if (plan_.failed != LaunchStep::kUnshareDescriptors || !detail::is_refused_call(plan_.error))
+        return cloned;
+      reap_failed(cloned.pid);
+      pad_.copies_descriptors = true;
+    }
+  }
+
+  // It has left already: the kernel resumed us only then.
+  static void reap_failed(pid_t pid) {
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED) != 0 && errno == EINTR) {
+    }
+  }
+
   Result<> start() {
     void* const stack = pad_.stack_top();
     if (stack == nullptr) return detail::launch_error(request_, "making a stack for the child", errno);
-    int pidfd = -1;
-    pid_t pid = -1;
-    int clone_error = 0;
-    {
-      const AllSignalsBlocked blocked;
-      pid = HOSTMESH_CLONE(detail::run_vfork_child, stack,
-                           CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD, &plan_, &pidfd);
-      clone_error = errno;
-    }
+    auto [pid, handle, clone_error] = clone_child(stack);
     if (pid < 0) return detail::launch_error(request_, "clone", clone_error);
-    UniqueFd handle(pidfd);
     if (plan_.failed != LaunchStep::kNone) {
-      // It has left already: the kernel resumed us only then.
-      siginfo_t info{};
-      while (::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED) != 0 && errno == EINTR) {
-      }
+      reap_failed(pid);
       return detail::launch_error(request_, step_text(plan_.failed, request_), plan_.error,
                                   step_hint(plan_.failed, request_, plan_.error));
+    }
+    if (!handle) handle = detail::open_pidfd(pid);
+    if (!handle) {
+      const int error = errno;
+      if (request_.group == ProcessGroup::kOwn) detail::send_group_signal(pid, SIGKILL);
+      ::kill(pid, SIGKILL);
+      reap_failed(pid);
+      return detail::launch_error(request_, "watching the child", error);
     }
     spawned_.pid = pid;
     spawned_.pidfd = std::move(handle);
@@ -332,9 +368,9 @@ class Launch {
 SpawnedProcess::~SpawnedProcess() {
   if (!pidfd) return;
   if (group == ProcessGroup::kOwn) detail::send_group_signal(pid, SIGKILL);
-  detail::send_signal(pidfd.get(), SIGKILL);
+  detail::send_signal(pid, pidfd.get(), SIGKILL);
   detail::wait_dead(pidfd.get(), std::chrono::seconds(1));
-  const auto reap = [this] { detail::wait_child(pidfd.get(), detail::Take::kReap); };
+  const auto reap = [this] { detail::wait_child(pid, pidfd.get(), detail::Take::kReap); };
   if (registry) {
     registry->release(pid, reap);
   } else {

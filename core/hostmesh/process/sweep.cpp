@@ -151,7 +151,7 @@ struct Sweep::State : std::enable_shared_from_this<State> {
   bool kill(pid_t pid, Reaper reaper) {
     UniqueFd pidfd = detail::open_pidfd(pid);
     if (!pidfd) return errno != ESRCH && kill_by_number(pid, reaper);
-    switch (detail::wait_child(pidfd.get(), detail::Take::kLook).state) {
+    switch (detail::wait_child(pid, pidfd.get(), detail::Take::kLook).state) {
       // The number was a child's when it was listed, and is somebody else's now.
       case detail::Waited::State::kNotOurChild:
         return false;
@@ -161,7 +161,7 @@ struct Sweep::State : std::enable_shared_from_this<State> {
       case detail::Waited::State::kAlive:
         break;
     }
-    note(pid, detail::send_signal(pidfd.get(), SIGKILL));
+    note(pid, detail::send_signal(pid, pidfd.get(), SIGKILL));
     watch(pid, std::move(pidfd), reaper);
     return true;
   }
@@ -224,7 +224,7 @@ struct Sweep::State : std::enable_shared_from_this<State> {
       return;
     }
     // Somebody else may have been faster: the result is the same.
-    static_cast<void>(detail::wait_child(pidfd, detail::Take::kReap));
+    static_cast<void>(detail::wait_child(pid, pidfd, detail::Take::kReap));
   }
 
   void finish() {

@@ -9,10 +9,6 @@
 
 #include "hostmesh/process/detail/vfork_child.hpp"
 
-// Sanitizers keep shadow state in the memory that is shared with the parent, so nothing here may be
-// instrumented, and system calls go around the wrappers that they intercept.
-#define HOSTMESH_VFORK_CHILD __attribute__((no_sanitize("address", "thread", "undefined")))
-
 namespace hostmesh::detail {
 
 namespace {
@@ -28,13 +24,6 @@ HOSTMESH_VFORK_CHILD bool move_descriptors(ChildPlan& plan) {
   }
   for (std::size_t i = 0; i < plan.move_count; ++i) {
     if (::syscall(SYS_dup3, plan.moves[i].source, plan.moves[i].target, 0) < 0) return false;
-  }
-  return true;
-}
-
-HOSTMESH_VFORK_CHILD bool close_descriptors(const ChildPlan& plan) {
-  for (std::size_t i = 0; i < plan.closed_count; ++i) {
-    if (::syscall(SYS_close_range, plan.closed[i].first, plan.closed[i].last, 0U) < 0) return false;
   }
   return true;
 }
@@ -71,12 +60,12 @@ HOSTMESH_VFORK_CHILD int run_program(const ChildPlan& plan) {
 HOSTMESH_VFORK_CHILD LaunchStep prepare(ChildPlan& plan) {
   // Until this has succeeded the table of descriptors is the parent's own, so it comes first; what lies above
   // is not even copied, which is what makes a launch from a process with thousands of descriptors cheap.
-  if (::syscall(SYS_close_range, static_cast<unsigned>(plan.highest_source) + 1, ~0U, CLOSE_RANGE_UNSHARE) <
-      0) {
+  if (!plan.own_descriptors && ::syscall(SYS_close_range, static_cast<unsigned>(plan.highest_source) + 1, ~0U,
+                                         CLOSE_RANGE_UNSHARE) < 0) {
     return LaunchStep::kUnshareDescriptors;
   }
   if (!move_descriptors(plan)) return LaunchStep::kMoveDescriptors;
-  if (!close_descriptors(plan)) return LaunchStep::kCloseDescriptors;
+  if (!close_ranges(plan.closed, plan.closed_count)) return LaunchStep::kCloseDescriptors;
   if (plan.own_group && ::syscall(SYS_setsid) < 0) return LaunchStep::kProcessGroup;
   if (plan.parent_death_signal != 0) {
     if (::syscall(SYS_prctl, PR_SET_PDEATHSIG, plan.parent_death_signal, 0, 0, 0) < 0) {

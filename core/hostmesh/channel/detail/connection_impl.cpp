@@ -179,7 +179,9 @@ void Connection::Impl::on_end(int error) {
   const Cause cause = why.cause() != Cause::kNone            ? why.cause()
                       : error == 0 || means_peer_gone(error) ? Cause::kPeerGone
                                                              : Cause::kIo;
-  finish({.cause = cause, .text = std::move(text), .os_error = error});
+  // What the stream says of itself needs no errno; its own stands for none.
+  const int os_error = why.cause() != Cause::kNone ? why.info().os_error : error;
+  finish({.cause = cause, .text = std::move(text), .os_error = os_error});
 }
 
 void Connection::Impl::schedule_write() {
@@ -218,6 +220,9 @@ void Connection::Impl::on_write_failed(int error) {
   writer_.clear();
   if (means_peer_gone(error))
     return run_flush_waiters();  // the reading side tells, after what is left to read
+  if (const Error why = stream_->failure(); why.cause() != Cause::kNone) {
+    return finish({.cause = why.cause(), .text = why.text(), .os_error = why.info().os_error});
+  }
   finish({.cause = Cause::kIo,
           .text = "writing to " + description_ + " failed: " + errno_text(error),
           .os_error = error});

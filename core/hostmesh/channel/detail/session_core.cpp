@@ -16,8 +16,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kSayReceived = 64
                                      << 10;  // bytes taken before the peer is told, if nothing else tells it
 constexpr std::size_t kKeep = 64 << 10;      // bytes of buffer that an idle direction may hold on to
-constexpr int kQuarters = 4;
-constexpr Duration kUnwatchedQuarter = 1s;  // the peer may watch all the same
+constexpr Duration kUnwatchedQuarter = 1s;   // the peer may watch all the same
 constexpr Duration kLeastLeaving = 1s;
 
 // Said by the other end of the connection, or on the way to it; all else is found out at this end.
@@ -32,9 +31,7 @@ SessionCore::SessionCore(Reactor& reactor, std::unique_ptr<Stream> first, const 
     : reactor_(reactor),
       description_(first->description()),
       name_(name),
-      grace_(limits.session_grace),
-      return_within_(limits.session_return),
-      silence_(limits.session_silence),
+      times_{.grace = limits.session_grace, .silence = limits.session_silence, .back = limits.session_return},
       redial_(std::move(redial)),
       stream_(std::move(first)),
       inbox_(kKeep),
@@ -85,11 +82,12 @@ void SessionCore::drop_soon(std::unique_ptr<Stream> stream) {
   reactor_.post([dropped = std::shared_ptr<Stream>(std::move(stream))] {});
 }
 
-void SessionCore::break_off(Break how, std::string why) {
+void SessionCore::break_off(SessionBreak how, std::string why) {
   if (over_ || !stream_) return;
   // The answer to our end: the peer has all, or would not take it.
   if (leaving_ && end_sent_) return end(Error());
-  if (how == Break::kSilent && redial_) {
+  const SessionSide side = redial_ ? SessionSide::kDialler : SessionSide::kListener;
+  if (how == SessionBreak::kSilent && side == SessionSide::kDialler) {
     drop_soon(std::move(silent_stream_));
     stream_->set_events(nullptr);
     silent_stream_ = std::move(stream_);
@@ -97,25 +95,20 @@ void SessionCore::break_off(Break how, std::string why) {
     drop_soon(std::move(stream_));
   }
   why_broken_ = std::move(why);
-  Deadline deadline = Deadline::after(grace_, last_heard_);
-  std::string within = to_string(grace_);
-  // A dialler that lives, and lost its connection to a fault on the way, was told at the same time.
-  if (const auto back = Deadline::after(return_within_);
-      !redial_ && how == Break::kEnded && back < deadline) {
-    deadline = back;
-    within = to_string(return_within_);
-  }
-  grace_timer_.at(deadline, [this, within] {
-    end(Error(Cause::kPeerGone, why_broken_ + ", and the session was not resumed within " + within));
+  const SessionWait wait = session_wait(side, how, times_, last_heard_, Clock::now());
+  grace_timer_.at(wait.until, [this, wait] {
+    end(Error(Cause::kPeerGone,
+              why_broken_ + ", and the session was not resumed within " + to_string(wait.length) +
+                  (wait.since == SessionWait::Since::kBreak ? "" : " of the last sign of life")));
   });
   if (!redial_) return;
-  dial_ = redial_(name_, deadline,
+  dial_ = redial_(name_, wait.until,
                   [this](Result<std::unique_ptr<Stream>> stream) { on_redialled(std::move(stream)); });
 }
 
 void SessionCore::break_off_read(const IoResult& got) {
   const Error why = stream_->failure();
-  break_off(is_end(got) ? Break::kEnded : Break::kSilent,
+  break_off(is_end(got) ? SessionBreak::kEnded : SessionBreak::kSilent,
             why.cause() != Cause::kNone ? why.text()
             : got.error != 0            ? description_ + " was lost: " + errno_text(got.error)
                                         : description_ + " ended without goodbye");
@@ -153,7 +146,8 @@ void SessionCore::violated(const std::string& how) {
 }
 
 void SessionCore::begin_quarter() {
-  const Duration quarter = silence_ > Duration::zero() ? silence_ / kQuarters : kUnwatchedQuarter;
+  const Duration quarter =
+      times_.silence > Duration::zero() ? times_.silence / kSilenceQuarters : kUnwatchedQuarter;
   quarter_timer_.after(quarter, [this] { on_quarter(); });
 }
 
@@ -163,8 +157,9 @@ void SessionCore::on_quarter() {
   const auto self = shared_from_this();
   begin_quarter();
   silent_quarters_ = std::exchange(heard_, false) ? 0 : silent_quarters_ + 1;
-  if (stream_ && silence_ > Duration::zero() && silent_quarters_ >= kQuarters) {
-    return break_off(Break::kSilent, description_ + " has been silent for " + to_string(silence_));
+  if (stream_ && times_.silence > Duration::zero() && silent_quarters_ >= kSilenceQuarters) {
+    return break_off(SessionBreak::kSilent,
+                     description_ + " has been silent for " + to_string(times_.silence));
   }
   if (!std::exchange(spoke_, false) || received_ != said_) {
     say_now_ = true;
@@ -202,7 +197,7 @@ IoResult SessionCore::read_some(std::span<std::uint8_t> into) {
 IoResult SessionCore::receive(std::span<std::uint8_t> into) {
   while (true) {
     if (peer_ended_) return {.end = true};
-    if (over_) return {.error = EPROTO};
+    if (over_) return {.error = ECONNABORTED};  // failure() says why
     if (!stream_) return {.error = EAGAIN};
     const IoResult got = stream_->read_some(into);
     if (got.error == EAGAIN) return got;
@@ -327,7 +322,7 @@ void SessionCore::leave() {
   if (over_) return;
   ConnectionService::of(reactor_).keep(shared_from_this());
   // A peer that takes nothing keeps nobody alive for longer than one that is gone.
-  leaving_timer_.after(std::max(grace_, kLeastLeaving), [this] { end(Error()); });
+  leaving_timer_.after(std::max(times_.grace, kLeastLeaving), [this] { end(Error()); });
   taken_by_owner(inbox_.size());
   inbox_.drop(inbox_.size());
   push();

@@ -20,6 +20,7 @@
 #include "hostmesh/channel/detail/handshake_messages.hpp"
 #include "hostmesh/channel/detail/limits.hpp"
 #include "hostmesh/channel/detail/session_records.hpp"
+#include "hostmesh/channel/detail/session_wait.hpp"
 #include "hostmesh/channel/detail/stream.hpp"
 #include "hostmesh/channel/dial.hpp"
 
@@ -54,9 +55,6 @@ class SessionCore final : private StreamEvents, public std::enable_shared_from_t
   bool over() const { return over_; }
 
  private:
-  // What a break tells of the peer. The end of a connection is said by the peer's kernel, or by something on
-  // the way; silence, and errors of this side's own, say nothing.
-  enum class Break : std::uint8_t { kEnded, kSilent };
   struct Record {
     RecordHeader header{};
     std::size_t size = 0;  // of the payload, which begins at `written_`
@@ -73,7 +71,7 @@ class SessionCore final : private StreamEvents, public std::enable_shared_from_t
   void drop_soon(std::unique_ptr<Stream> stream);
 
   void carry(std::unique_ptr<Stream> stream);
-  void break_off(Break how, std::string why);
+  void break_off(SessionBreak how, std::string why);
   void break_off_read(const IoResult& got);
   void on_redialled(Result<std::unique_ptr<Stream>> stream);
   // No connection will carry this any more.
@@ -100,9 +98,7 @@ class SessionCore final : private StreamEvents, public std::enable_shared_from_t
   Reactor& reactor_;
   std::string description_;
   SessionName name_;
-  Duration grace_;
-  Duration return_within_;
-  Duration silence_;  // zero: never
+  SessionTimes times_;
   Redial redial_;
   std::unique_ptr<Stream> stream_;
   // Fell silent, at the dialler: closed when the peer goes on over another, so that it does not take the end

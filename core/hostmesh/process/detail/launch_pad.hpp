@@ -33,6 +33,9 @@ class LaunchPad {
   void lend(std::span<DescriptorMove> moves);
   void take_back();
 
+  // close_range was refused to a child, so that the next one gets a copy of all descriptors.
+  bool copies_descriptors = false;
+
  private:
   static constexpr std::size_t kGuard = 64 * 1024;  // a page on every architecture
   static constexpr std::size_t kStack = kGuard + 64 * 1024;

@@ -8,6 +8,8 @@
 
 #include <cstddef>
 
+#include "hostmesh/process/detail/close_descriptors.hpp"
+
 namespace hostmesh::detail {
 
 // In the order in which the child takes them.
@@ -30,11 +32,6 @@ struct DescriptorMove {
   int target;
 };
 
-struct DescriptorRange {
-  unsigned first;
-  unsigned last;
-};
-
 struct ChildPlan {
   const char* const* files = nullptr;  // tried in turn
   std::size_t file_count = 0;
@@ -49,6 +46,8 @@ struct ChildPlan {
   const DescriptorRange* closed = nullptr;  // all that no move targets
   std::size_t closed_count = 0;
 
+  // False when the table of descriptors is still the parent's: cloned with CLONE_FILES.
+  bool own_descriptors = false;
   bool own_group = true;
   int parent_death_signal = 0;  // or 0
   pid_t parent = 0;
