@@ -21,6 +21,7 @@
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/hostmesh.hpp"
+#include "hostmesh/process/exit_status.hpp"
 #include "printer.hpp"
 #include "signals.hpp"
 
@@ -131,12 +132,45 @@ class Watch {
   Emergency& emergency_;
 };
 
+// Who gets the signals that are handed on: the commands, from when all of them run. A signal that comes
+// earlier is dropped: a command that has only just been started could not have prepared for it, and would die
+// of it.
+class Audience {
+ public:
+  void set(std::optional<ProcMesh> procs) {
+    const std::lock_guard lock(mutex_);
+    procs_ = std::move(procs);
+  }
+  void hand_on(int number) {
+    const std::lock_guard lock(mutex_);
+    if (procs_) return procs_->signal(number);
+    log::info("a signal came while no command was there to take it " +
+              log::field("signal", signal_name(number)));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::optional<ProcMesh> procs_;
+};
+
+// While it lives, these commands are the audience.
+class Listening {
+ public:
+  Listening(Audience& audience, const ProcMesh& procs) : audience_(audience) { audience_.set(procs); }
+  ~Listening() { audience_.set(std::nullopt); }
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+
+ private:
+  Audience& audience_;
+};
+
 class Run {
  public:
   explicit Run(const RunOptions& options)
       : options_(options),
         cancel_fd_(::eventfd(0, EFD_CLOEXEC)),
-        signals_([this](int number, int how_often) { on_signal(number, how_often); }),
+        signals_([this](int number, Escalation::Action action) { on_signal(number, action); }),
         printer_(
             options.format, options.labels, [this] { return cancel_->requested(); }, cancel_fd_.get()) {}
 
@@ -226,6 +260,7 @@ class Run {
                          .cancel = cancel_});
     times_.spawn_s = seconds_between(spawn_start, steady_clock::now());
     const auto run_start = steady_clock::now();
+    const Listening listening(audience_, *procs_);
     const int status = follow(mesh, *procs_);
     times_.run_s = seconds_between(run_start, steady_clock::now());
     return status;
@@ -343,18 +378,26 @@ class Run {
 
   void complain(const Error& error) { printer_.complain(error); }
 
-  // On the signal thread: once, orderly; twice, now.
-  void on_signal(int number, int how_often) {
-    if (how_often == 1) {
-      signal_ = number;
-      cancel_->request();
-      const std::uint64_t one = 1;
-      (void)!::write(cancel_fd_.get(), &one, sizeof one);
-      events_.push({Interrupt{}});
-    } else {
-      emergency_.fire();
-      events_.push({Interrupt{}});
-      if (const auto blocked = emergency_.what_blocks()) give_up(number, *blocked);
+  // On the signal thread.
+  void on_signal(int number, Escalation::Action action) {
+    switch (action) {
+      case Escalation::Action::kNothing:
+        return;
+      case Escalation::Action::kHandOn:
+        return audience_.hand_on(number);
+      case Escalation::Action::kEndInOrder: {
+        signal_ = number;
+        cancel_->request();
+        const std::uint64_t one = 1;
+        (void)!::write(cancel_fd_.get(), &one, sizeof one);
+        events_.push({Interrupt{}});
+        return;
+      }
+      case Escalation::Action::kEndNow:
+        emergency_.fire();
+        events_.push({Interrupt{}});
+        if (const auto blocked = emergency_.what_blocks()) give_up(number, *blocked);
+        return;
     }
   }
 
@@ -374,6 +417,7 @@ class Run {
   std::atomic<std::uint64_t> ready_hosts_ = 0;
   Events events_;
   Emergency emergency_;
+  Audience audience_;
   Signals signals_;
   Printer printer_;
   std::map<Rank, std::uint64_t> taken_;

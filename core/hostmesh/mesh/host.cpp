@@ -377,6 +377,13 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     settle(request.mesh);
   }
 
+  void signal(const SignalProcs& request) {
+    const auto found = meshes.find(request.mesh);
+    if (found == meshes.end() || request.signal < 1 || request.signal > SIGRTMAX) return;
+    Mesh& mesh = found->second;
+    for (const ChildId id : mesh.procs) children_of(mesh).signal(id, request.signal);
+  }
+
   // In a shutdown, and while a spawn is undone, nobody may be taking output any more, and a command that is
   // held back could not end: what exceeds the window from here on is dropped.
   void release_output(Mesh& mesh) {
@@ -495,6 +502,9 @@ void Host::output_taken(const OutputTaken& taken) {
 }
 void Host::stop(const StopProcs& request, std::function<void(std::vector<ProcChange>)> done) {
   impl_->stop(request, std::move(done));
+}
+void Host::signal(const SignalProcs& request) {
+  impl_->signal(request);
 }
 std::vector<ProcChange> Host::states(const std::string& mesh) const {
   return impl_->states(mesh);
