@@ -1,4 +1,6 @@
 // The events of --json, as promised to programs that read them.
+#include <sys/stat.h>
+
 #include <boost/json.hpp>
 #include <map>
 #include <set>
@@ -177,6 +179,25 @@ TEST_F(Json, ALongLineComesInPiecesThatSaySo) {
   EXPECT_EQ(bytes, 200000U);
   EXPECT_EQ(text(output.front(), "continued"), "true");
   EXPECT_EQ(text(output.back(), "continued"), "(absent)");
+}
+
+TEST_F(Json, ALineThatIsNotCompletedComesInPiecesThatSaySo) {
+  const std::string fifo = (folder() / "fifo").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  Running hostmesh(run_script({"--json"}, "printf one; read word < " + fifo +
+                                              "; echo ' two'; printf three; " + "read word < " + fifo));
+
+  for (const char* word : {"\"one\"", "\"three\""}) {
+    ASSERT_TRUE(hostmesh.read_until_out(word)) << hostmesh.out();
+    write_file("fifo", "go\n");
+  }
+  ASSERT_TRUE(hostmesh.finish());
+
+  std::vector<std::string> seen;
+  for (const json::object& output : of_kind(events_of(hostmesh.out()), "output"))
+    seen.push_back(text(output, "line") + " " + text(output, "continued"));
+  EXPECT_EQ(seen, (std::vector<std::string>{"\"one\" true", "\" two\" (absent)", "\"three\" true",
+                                            "\"\" (absent)"}));
 }
 
 TEST_F(Json, ASignalIsToldAsOne) {

@@ -33,14 +33,41 @@ json::object reason_json(const StopReason& reason) {
   return object;
 }
 
-std::string as_line(const json::object& event) {
-  return json::serialize(event) + "\n";
+bool are_one_file(int one, int other) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+// Seconds as people and awk read them, never with an exponent.
+std::string seconds_text(double seconds) {
+  std::array<char, 64> text;
+  const auto [end, failed] =
+      std::to_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed, 6);
+  return failed == std::errc() ? std::string(text.data(), end) : "0";
+}
+
+// The event with these times as its last members.
+std::string as_line(const json::object& event,
+                    const std::vector<std::pair<std::string_view, double>>& times = {}) {
+  std::string line = json::serialize(event);
+  line.pop_back();
+  for (const auto& [name, seconds] : times)
+    line.append(",\"").append(name).append("\":") += seconds_text(seconds);
+  return line + "}\n";
 }
 
 }  // namespace
 
 Printer::Printer(Format format, Labels labels, std::function<bool()> cancelled, int cancel_fd)
-    : format_(format), labels_(labels), cancelled_(std::move(cancelled)), cancel_fd_(cancel_fd) {}
+    : format_(format),
+      cancelled_(std::move(cancelled)),
+      cancel_fd_(cancel_fd),
+      is_one_file_(are_one_file(STDOUT_FILENO, STDERR_FILENO)),
+      lines_([this](Rank rank, Stream stream, const Line& piece) { line(rank, stream, piece); }),
+      out_(labels),
+      err_(labels) {}
 
 void Printer::state(const ProcState& state, double t) {
   if (format_ != Format::kJson) return;
@@ -81,49 +108,28 @@ void Printer::proc(const ProcChange& change, const ProcId& id, double t) {
                                 {"t", t}}));
 }
 
-void Printer::output(const ProcOutput& output, double t) {
-  Splitters& splitters = splitters_[output.rank];
-  const auto sink = [&](ProcOutput::What stream) {
-    return [this, rank = output.rank, stream](const Line& piece) { line(rank, stream, piece); };
-  };
+void Printer::output(const ProcOutput& output, double t, HeldLines::TimePoint when) {
   switch (output.what) {
     case ProcOutput::What::kStdout:
-      splitters.out.feed(output.bytes, sink(output.what));
-      break;
+      return lines_.feed(output.rank, Stream::kStdout, output.bytes, when);
     case ProcOutput::What::kStderr:
-      splitters.err.feed(output.bytes, sink(output.what));
-      break;
+      return lines_.feed(output.rank, Stream::kStderr, output.bytes, when);
     case ProcOutput::What::kEnd:
-      splitters.out.finish(sink(ProcOutput::What::kStdout));
-      splitters.err.finish(sink(ProcOutput::What::kStderr));
-      splitters_.erase(output.rank);
-      exit(output, t);
-      break;
+      lines_.end(output.rank);
+      return exit(output, t);
   }
 }
 
-void Printer::line(Rank rank, ProcOutput::What stream, const Line& line) {
-  const bool to_stdout = stream == ProcOutput::What::kStdout;
+void Printer::line(Rank rank, Stream stream, const Line& line) {
   if (format_ == Format::kJson) {
-    json::object event{{"event", "output"},
-                       {"rank", rank},
-                       {"stream", to_stdout ? "stdout" : "stderr"},
-                       {"line", valid_utf8(line.text)}};
+    json::object event{
+        {"event", "output"}, {"rank", rank}, {"stream", to_string(stream)}, {"line", valid_utf8(line.text)}};
     if (line.continued) event["continued"] = true;
     write(STDOUT_FILENO, as_line(event));
     return;
   }
-  const int fd = to_stdout ? STDOUT_FILENO : STDERR_FILENO;
-  Open& open = open_[fd];
-  std::string text;
-  const bool goes_on = open.open && open.rank == rank;
-  if (open.open && !goes_on)
-    text += '\n';  // a long line of another rank is broken rather than mixed with this one
-  if (!goes_on && labels_ == Labels::kRank) text += "[" + std::to_string(rank) + "] ";
-  text += line.text;
-  if (!line.continued) text += '\n';
-  open = {.open = line.continued, .rank = rank};
-  write(fd, text);
+  const int fd = target(stream == Stream::kStdout ? STDOUT_FILENO : STDERR_FILENO);
+  write(fd, (fd == STDOUT_FILENO ? out_ : err_).add(rank, stream, line));
 }
 
 void Printer::exit(const ProcOutput& end, double t) {
@@ -145,6 +151,7 @@ void Printer::exit(const ProcOutput& end, double t) {
 }
 
 void Printer::end(int status, const Times& times) {
+  lines_.end_all();
   if (format_ == Format::kJson) {
     write(STDOUT_FILENO, as_line({{"event", "end"},
                                   {"status", status},
@@ -158,9 +165,8 @@ void Printer::end(int status, const Times& times) {
 }
 
 void Printer::complain(const Error& error) {
-  Open& open = open_[STDERR_FILENO];
-  write(STDERR_FILENO,
-        (std::exchange(open.open, false) ? "\nhostmesh: " : "hostmesh: ") + error.text() + "\n");
+  const int fd = target(STDERR_FILENO);
+  write(fd, std::string((fd == STDOUT_FILENO ? out_ : err_).close()) + "hostmesh: " + error.text() + "\n");
   flush();
 }
 

@@ -54,9 +54,15 @@ class Events {
     events_.push_back(std::move(event));
     changed_.notify_one();
   }
-  Event pop() {
+  // Waits, where `until` is given no longer than that; then there may be none.
+  std::optional<Event> pop(std::optional<steady_clock::time_point> until) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !events_.empty(); });
+    const auto is_there = [this] { return !events_.empty(); };
+    if (!until) {
+      changed_.wait(lock, is_there);
+    } else if (!changed_.wait_until(lock, *until, is_there)) {
+      return std::nullopt;
+    }
     return take();
   }
   std::optional<Event> try_pop() {
@@ -286,6 +292,7 @@ class Run {
     };
     while (left > 0) {
       std::optional<Event> event = events_.try_pop();
+      printer_.give_held(event ? event->when : steady_clock::now());
       if (!event) {
         printer_.flush();
         give_back_taken(procs);
@@ -295,7 +302,8 @@ class Run {
         if (status == 0) status = 128 + SIGPIPE;
         stop_all();
       }
-      if (!event) event = events_.pop();
+      if (!event) event = events_.pop(printer_.due());
+      if (!event) continue;
       if (std::holds_alternative<Interrupt>(event->what)) {
         if (signal_ != 0 && status == 0) status = 128 + signal_;
         if (emergency_.fired()) break;  // what is left goes with its host
@@ -350,7 +358,7 @@ class Run {
     } else if (const auto* change = std::get_if<ProcChange>(&event.what)) {
       if (procs_) printer_.proc(*change, procs_->proc_id(change->rank), t);
     } else if (const auto* output = std::get_if<ProcOutput>(&event.what)) {
-      printer_.output(*output, t);
+      printer_.output(*output, t, event.when);
       if (!output->bytes.empty()) {
         std::uint64_t& taken = taken_[output->rank];
         taken += output->bytes.size();
