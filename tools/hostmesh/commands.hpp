@@ -13,6 +13,7 @@ inline constexpr int kUsageStatus = 2;      // a usage or configuration error
 inline constexpr int kNotComeUpStatus = 3;  // the mesh did not come up
 
 enum class Labels { kRank, kNone };
+enum class Streams { kApart, kMerged };
 enum class OnFailure { kStopAll, kKeepGoing };
 enum class Format { kText, kJson };
 
@@ -26,6 +27,7 @@ struct RunOptions {
   OnFailure on_failure = OnFailure::kStopAll;
   Format format = Format::kText;
   Labels labels = Labels::kRank;
+  Streams streams = Streams::kApart;
   std::vector<std::string> command;
 };
 int run(const RunOptions& options);

@@ -70,6 +70,7 @@ int main(int argc, char** argv) {
   bool keep_going = false;
   bool json = false;
   bool no_label = false;
+  bool merge_output = false;
   int verbose = 0;
   CLI::App* run_command =
       app.add_subcommand("run", "allocate hosts, run COMMAND on every rank, stream its output, tear down");
@@ -86,6 +87,8 @@ int main(int argc, char** argv) {
   run_command->add_flag("--keep-going", keep_going, "do not stop everything at the first COMMAND that fails");
   run_command->add_flag("--json", json, "one JSON object a line on stdout for every event, output included");
   run_command->add_flag("--no-label", no_label, "COMMAND's lines as they are, without their rank");
+  run_command->add_flag("--merge-output", merge_output,
+                        "COMMAND's stderr comes as its stdout, in the order in which both were written");
   run_command->add_flag("-v", verbose, "more logging, on stderr");
   run_command->footer("After the options: -- COMMAND [ARG...]");
 
@@ -113,6 +116,7 @@ int main(int argc, char** argv) {
       run_options.on_failure = keep_going ? OnFailure::kKeepGoing : OnFailure::kStopAll;
       run_options.format = json ? Format::kJson : Format::kText;
       run_options.labels = no_label ? Labels::kNone : Labels::kRank;
+      run_options.streams = merge_output ? Streams::kMerged : Streams::kApart;
       return run(run_options);
     }
     if (*allocators_command) return allocators(allocators_options);

@@ -82,7 +82,7 @@ class Events {
   std::deque<Event> events_;
 };
 
-// What a second Ctrl-C reaches, from the signal thread, while the main thread is inside a shutdown.
+// What a Ctrl-C that insists reaches, from the signal thread, while the main thread is inside a shutdown.
 class Emergency {
  public:
   void arm(HostMesh* mesh) {
@@ -257,13 +257,16 @@ class Run {
     command.argv = options_.command;
     std::error_code failure;
     command.working_directory = std::filesystem::current_path(failure).string();
-    procs_ = mesh.spawn(options_.name, per_host,
-                        {.command = command,
-                         .within = timeout,
-                         .max_idle = timeout,
-                         .on_output = [this](ProcOutput output) { events_.push({std::move(output)}); },
-                         .on_change = [this](const ProcChange& change) { events_.push({change}); },
-                         .cancel = cancel_});
+    procs_ =
+        mesh.spawn(options_.name, per_host,
+                   {.command = command,
+                    .stderr_use = options_.streams == Streams::kMerged ? ProcTemplate::Stderr::kWithStdout
+                                                                       : ProcTemplate::Stderr::kOwn,
+                    .within = timeout,
+                    .max_idle = timeout,
+                    .on_output = [this](ProcOutput output) { events_.push({std::move(output)}); },
+                    .on_change = [this](const ProcChange& change) { events_.push({change}); },
+                    .cancel = cancel_});
     times_.spawn_s = seconds_between(spawn_start, steady_clock::now());
     const auto run_start = steady_clock::now();
     const Listening listening(audience_, *procs_);

@@ -14,6 +14,7 @@
 #include "hostmesh/plugin/installation.hpp"
 #include "hostmesh/plugin/plugin.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
+#include "hostmesh/process/environment.hpp"
 #include "hostmesh/process/spawn.hpp"
 #include "hostmesh/shape/ranks_text.hpp"
 
@@ -483,20 +484,15 @@ BootstrapCommand BootstrapCommand::stock() {
   for (const auto& folder : {running_program().parent_path(), installation_folder() / "bin"}) {
     const auto candidate = folder / "hostmesh-bootstrap";
     if (::access(candidate.c_str(), X_OK) == 0) {
-      return {.argv = {candidate.string()},
-              .environment = bootstrap::current_environment(),
-              .working_directory = {}};
+      return {.argv = {candidate.string()}, .environment = inherited_environment(), .working_directory = {}};
     }
   }
-  return {.argv = {"hostmesh-bootstrap"},
-          .environment = bootstrap::current_environment(),
-          .working_directory = {}};
+  return {.argv = {"hostmesh-bootstrap"}, .environment = inherited_environment(), .working_directory = {}};
 }
 
 BootstrapCommand BootstrapCommand::this_program() {
-  return {.argv = {running_program().string()},
-          .environment = bootstrap::current_environment(),
-          .working_directory = {}};
+  return {
+      .argv = {running_program().string()}, .environment = inherited_environment(), .working_directory = {}};
 }
 
 std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name,

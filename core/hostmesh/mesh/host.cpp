@@ -1,6 +1,5 @@
 #include "hostmesh/mesh/host.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,9 +22,10 @@ namespace hostmesh {
 
 namespace {
 
-bool is_folder(const std::string& path) {
-  struct stat about {};
-  return !path.empty() && ::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode);
+LaunchRequest::Stderr stderr_use(const ProcTemplate& proc) {
+  const bool merged =
+      proc.kind == ProcTemplate::Kind::kCommand && proc.stderr_use == ProcTemplate::Stderr::kWithStdout;
+  return merged ? LaunchRequest::Stderr::kWithStdout : LaunchRequest::Stderr::kOutput;
 }
 
 // Where the stock child lies on the client's machine says nothing about another one: there it is this
@@ -200,9 +200,11 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
                          .incarnation = incarnation,
                          .argv = argv_of(request.proc),
                          .environment = {},
-                         .working_directory = folder_for(request.proc.working_directory),
+                         .working_directory = words.own_folder ? "" : request.proc.working_directory,
                          .stdin_payload = {},
-                         .stdin_use = LaunchRequest::Stdin::kPayloadThenEof};
+                         .stdin_use = LaunchRequest::Stdin::kPayloadThenEof,
+                         .folder_use = LaunchRequest::Folder::kPreferred,
+                         .stderr_use = stderr_use(request.proc)};
     const std::string rank = std::to_string(proc.rank);
     const std::string world = std::to_string(extent.num_ranks());
     std::vector<std::pair<std::string, std::string>> added{
@@ -247,11 +249,6 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     }
     launch.environment = bootstrap::child_environment(request.proc.environment, added);
     return launch;
-  }
-
-  // Empty: the host's own.
-  std::string folder_for(const std::string& clients) const {
-    return words.own_folder || !is_folder(clients) ? "" : clients;
   }
 
   static std::string name_of(const ProcEntry& proc) { return proc.mesh + "_" + std::to_string(proc.rank); }

@@ -222,6 +222,9 @@ void LocalLauncher::launch(LaunchId id, LaunchRequest request) {
   spawn.working_directory = std::move(request.working_directory);
   spawn.stdin_mode = is_channel ? StdioMode::kSocket : StdioMode::kPipe;
   if (is_channel) spawn.stdout_mode = StdioMode::kSocket;
+  if (request.stderr_use == LaunchRequest::Stderr::kWithStdout) spawn.stderr_mode = StdioMode::kStdout;
+  if (request.folder_use == LaunchRequest::Folder::kPreferred)
+    spawn.working_directory_is = WorkingDirectory::kPreferred;
   spawn.parent_death_signal = state_->options.parent_death_signal;
   spawn.restore_nofile = state_->options.descriptor_limit;
   spawn.registry = state_->options.registry;

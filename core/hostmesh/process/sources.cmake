@@ -1,2 +1,2 @@
-hostmesh_room(process SOURCES adopted_reaper.cpp channel_opening.cpp child_process.cpp child_registry.cpp descendants.cpp exit_status.cpp
+hostmesh_room(process SOURCES adopted_reaper.cpp channel_opening.cpp child_process.cpp child_registry.cpp descendants.cpp environment.cpp exit_status.cpp
   fork_server.cpp launch_pad.cpp launch_thread.cpp lines.cpp local_launcher.cpp packet.cpp rlimit.cpp serve_forks.cpp spawn.cpp spawn_error.cpp sweep.cpp vfork_child.cpp pidfd.cpp stdin_writer.cpp)
