@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "hostmesh/alloc/child_log.hpp"
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/bootstrap/in_process_launcher.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
@@ -49,7 +50,10 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
         timing_(spec_.timing.value_or(ChildTiming::from(node.config))),
         created_(spec_.extent.num_ranks()),
         started_(spec_.extent.num_ranks()),
-        settled_(spec_.extent.num_ranks()) {}
+        settled_(spec_.extent.num_ranks()),
+        log_([this](ChildId rank, log::Level level, const std::string& text) {
+          pass_on(rank, level, text);
+        }) {}
 
   // Before its end only with the whole runtime, on the reactor: then the gate must not ask for it any more.
   ~Allocation() override {
@@ -83,7 +87,12 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
          .on_stopped = [this](ChildId rank, const StopReason& reason,
                               Children::Events::More more) { on_stopped(rank, reason, more); },
          .on_failed = [this](ChildId rank, const Error& error) { on_failed(rank, error); },
-         .on_output = nullptr,
+         .on_output =
+             [this](ChildId rank, Stream stream, ByteView bytes) {
+               if (stream != Stream::kStderr) return;
+               const bool has_run = started_[rank].proc_id.valid();
+               log_.feed(rank, has_run ? ChildLog::HasRun::kYes : ChildLog::HasRun::kNo, bytes, Clock::now());
+             },
          .on_channel =
              [this](ChildId rank, UniqueFd socket) {
                behind_stdio_.insert(rank);
@@ -222,7 +231,21 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     settled(rank);
   }
 
+  // What a host has logged, as ours.
+  void pass_on(Rank rank, log::Level level, const std::string& text) const {
+    const std::string& node = created_[rank].node;
+    const std::string line = text + " " + log::field("host_rank", std::to_string(rank)) + " " +
+                             log::field("host", node) + " " +
+                             log::field("host_pid", std::to_string(created_[rank].pid));
+    if (level == log::Level::kError) {
+      log::error(line);
+    } else {
+      log::warning(line);
+    }
+  }
+
   void on_running(ChildId rank) {
+    log_.running(rank, Clock::now());
     const auto& proc = started_[rank];
     publish(ProcRunning{.create_key = created_[rank].create_key,
                         .rank = rank,
@@ -232,6 +255,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   void on_stopped(ChildId rank, const StopReason& reason, Children::Events::More) {
+    log_.ended(rank);
     publish(ProcStopped{.create_key = created_[rank].create_key, .rank = rank, .reason = reason});
     // One that exits by itself has cleaned up; one that was killed leaves what it had started to us. Procs
     // inside this process clean up in any case.
@@ -250,6 +274,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   // One rank that cannot be launched is the end of the allocation: it could never become complete. The others
   // have a moment to fail as well, so that all that is wrong is told at once.
   void on_failed(ChildId rank, const Error& error) {
+    log_.ended(rank);
     if (failed_) return;
     ErrorInfo info = error.with_rank(rank).with_phase("launch").info();
     if (info.command.empty() && runs_here_) info.command = command_text(command_.argv);
@@ -326,6 +351,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   std::uint64_t settled_count_ = 0;
   std::vector<Error> failures_;
   std::unique_ptr<Timer> settle_;
+  ChildLog log_;
   bool runs_here_ = false;
   bool failed_ = false;
   bool finished_ = false;

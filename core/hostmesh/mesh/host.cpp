@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "hostmesh/actor/context.hpp"
+#include "hostmesh/alloc/child_log.hpp"
 #include "hostmesh/alloc/children.hpp"
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/bootstrap/in_process_launcher.hpp"
@@ -116,7 +117,11 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
         },
         node.config.get(attribute::kLaunchConcurrency),
         {.on_created = [this](ChildId id, const ChildCreated& event) { on_created(id, event); },
-         .on_running = [this](ChildId id) { change(id, Status::running()); },
+         .on_running =
+             [this](ChildId id) {
+               proc_log.running(id, Clock::now());
+               change(id, Status::running());
+             },
          .on_stopped = [this](ChildId id, const StopReason& reason,
                               Children::Events::More) { on_stopped(id, reason); },
          .on_failed = [this](ChildId id, const Error& error) { on_failed(id, error); },
@@ -297,7 +302,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   void on_output(ChildId id, Stream stream, ByteView bytes) {
     const ProcEntry& proc = procs[id];
     Mesh& mesh = meshes.at(proc.mesh);
-    if (!mesh.request.output) return;
+    if (!mesh.request.output) return keep_warnings(id, stream, bytes);
     if (mesh.dropping && mesh.outstanding >= mesh.request.output_window) {
       mesh.dropped += bytes.size();
       return;
@@ -315,6 +320,23 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     children_of(mesh).pause_output(id);
   }
 
+  // Nobody wants what a proc says, but its warnings are.
+  void keep_warnings(ChildId id, Stream stream, ByteView bytes) {
+    if (stream != Stream::kStderr) return;
+    const bool has_run = procs[id].state.status.kind >= StatusKind::kRunning;
+    proc_log.feed(id, has_run ? ChildLog::HasRun::kYes : ChildLog::HasRun::kNo, bytes, Clock::now());
+  }
+
+  void pass_on(ChildId id, log::Level level, const std::string& text) const {
+    const std::string line = text + " " + log::field("proc", name_of(procs[id])) + " " +
+                             log::field("proc_pid", std::to_string(procs[id].state.pid));
+    if (level == log::Level::kError) {
+      log::error(line);
+    } else {
+      log::warning(line);
+    }
+  }
+
   void output_taken(const OutputTaken& taken) {
     const auto found = meshes.find(taken.mesh);
     if (found == meshes.end()) return;
@@ -325,6 +347,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   }
 
   void on_stopped(ChildId id, const StopReason& reason) {
+    proc_log.ended(id);
     procs[id].state.reason = reason;
     if (reason.kind == StopReason::Kind::kWatchdog) ++given_up;
     change(id, status_of(reason));
@@ -332,6 +355,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   }
 
   void on_failed(ChildId id, const Error& error) {
+    proc_log.ended(id);
     const Error placed = error.with_rank(procs[id].rank).with_host(ref.addr().text()).with_phase("launch");
     // Without the rank, so that ranks that failed alike are told together.
     change(id, Status::failed(error.text()));
@@ -462,6 +486,8 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   Host* owner = nullptr;
   std::unique_ptr<Children> bootstrapped;  // each null until there are such procs
   std::unique_ptr<Children> plain;
+  ChildLog proc_log{
+      [this](ChildId id, log::Level level, const std::string& text) { pass_on(id, level, text); }};
   std::deque<ProcEntry> procs;
   std::map<std::string, Mesh> meshes;
   bool shutting_down = false;

@@ -185,10 +185,13 @@ void LocalLauncher::State::ended(LaunchId id, const ExitStatus& status) {
 
 void LocalLauncher::State::send(LaunchId id, ChildProcess& process, int signal_number) {
   const auto sent = process.signal_group(signal_number);
-  if (!sent) {
-    log::warning("a child could not be signalled " + log::field("launch", std::to_string(id)) + " " +
-                 log::field("error", sent.error().text()));
-  }
+  if (sent) return;
+  const bool is_strangers = sent.error().info().os_error == EPERM;
+  log::warning(std::string(is_strangers
+                               ? "a child has become another user's and can be ended by that user or root "
+                                 "alone "
+                               : "a child could not be signalled ") +
+               log::field("launch", std::to_string(id)) + " " + log::field("error", sent.error().text()));
 }
 
 LocalLauncher::LocalLauncher(Reactor& reactor, LaunchThread& launch_thread, Options options, Events events)
