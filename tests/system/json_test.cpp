@@ -122,6 +122,23 @@ TEST_F(Json, EachEventHasItsFields) {
   EXPECT_EQ(text(of_kind(events, "exit").front(), "code"), "0");
 }
 
+TEST_F(Json, TimesHaveNoExponent) {
+  Running hostmesh(run({"--json"}, {"true"}));
+
+  ASSERT_TRUE(hostmesh.finish());
+
+  for (const std::string& line : lines_of(hostmesh.out())) {
+    for (const char* name : {"\"t\":", "_s\":"}) {
+      for (std::size_t at = 0; (at = line.find(name, at)) != std::string::npos;) {
+        at += std::string_view(name).size();
+        const std::string number = line.substr(at, line.find_first_of(",}", at) - at);
+        EXPECT_EQ(number.find_first_not_of("0123456789."), std::string::npos) << line;
+        EXPECT_NE(number.find('.'), std::string::npos) << line;
+      }
+    }
+  }
+}
+
 TEST_F(Json, EveryProcIsSeenToRunAndToEnd) {
   Running hostmesh(run({"--json", "--per-host", "procs=8"}, {"true"}));
 

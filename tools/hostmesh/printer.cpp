@@ -4,9 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/json.hpp>
 #include <cerrno>
+#include <charconv>
 #include <utility>
+#include <vector>
 
 namespace hostmesh::cli {
 
@@ -94,8 +97,7 @@ void Printer::state(const ProcState& state, double t) {
   } else if (const auto* failed = std::get_if<AllocFailed>(&state)) {
     event = {{"event", "failed"}, {"description", failed->error.text()}};
   }
-  event["t"] = t;
-  write(STDOUT_FILENO, as_line(event));
+  write(STDOUT_FILENO, as_line(event, {{"t", t}}));
 }
 
 void Printer::proc(const ProcChange& change, const ProcId& id, double t) {
@@ -104,8 +106,8 @@ void Printer::proc(const ProcChange& change, const ProcId& id, double t) {
                                 {"rank", change.rank},
                                 {"proc_id", id.text()},
                                 {"pid", change.pid},
-                                {"status", change.status.text()},
-                                {"t", t}}));
+                                {"status", change.status.text()}},
+                               {{"t", t}}));
 }
 
 void Printer::output(const ProcOutput& output, double t, HeldLines::TimePoint when) {
@@ -146,20 +148,17 @@ void Printer::exit(const ProcOutput& end, double t) {
   } else {
     event["failure"] = valid_utf8(end.reason->text());
   }
-  event["t"] = t;
-  write(STDOUT_FILENO, as_line(event));
+  write(STDOUT_FILENO, as_line(event, {{"t", t}}));
 }
 
 void Printer::end(int status, const Times& times) {
   lines_.end_all();
   if (format_ == Format::kJson) {
-    write(STDOUT_FILENO, as_line({{"event", "end"},
-                                  {"status", status},
-                                  {"wall_s", times.wall_s},
-                                  {"allocate_s", times.allocate_s},
-                                  {"spawn_s", times.spawn_s},
-                                  {"run_s", times.run_s},
-                                  {"shutdown_s", times.shutdown_s}}));
+    write(STDOUT_FILENO, as_line({{"event", "end"}, {"status", status}}, {{"wall_s", times.wall_s},
+                                                                          {"allocate_s", times.allocate_s},
+                                                                          {"spawn_s", times.spawn_s},
+                                                                          {"run_s", times.run_s},
+                                                                          {"shutdown_s", times.shutdown_s}}));
   }
   flush();
 }

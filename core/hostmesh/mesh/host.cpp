@@ -357,8 +357,11 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   void on_failed(ChildId id, const Error& error) {
     proc_log.ended(id);
     const Error placed = error.with_rank(procs[id].rank).with_host(ref.addr().text()).with_phase("launch");
-    // Without the rank, so that ranks that failed alike are told together.
-    change(id, Status::failed(error.text()));
+    // Without the rank, so that ranks that failed alike are told together, and without what is known of all.
+    ErrorInfo info = error.info();
+    info.phase.clear();
+    info.command.clear();
+    change(id, Status::failed(Error(std::move(info)).text()));
     ended(id, std::nullopt, placed.text());
   }
 
