@@ -65,9 +65,12 @@ void add_way(Command& command, const Target& target) {
   if (target.port != 0) command.argv.insert(command.argv.end(), {"-p", std::to_string(target.port)});
   if (!target.user.empty()) command.argv.insert(command.argv.end(), {"-l", target.user});
   command.argv.insert(command.argv.end(), {"--", target.host});
-  // The client's own: where the agent is, and whose home and known hosts.
-  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry)
-    command.environment.emplace_back(*entry);
+  // The client's own: where the agent is, and whose home and known hosts. What is not of the form NAME=value,
+  // and may be there all the same, no program could be started with.
+  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::size_t equals = std::string_view(*entry).find('=');
+    if (equals != 0 && equals != std::string_view::npos) command.environment.emplace_back(*entry);
+  }
   // A client of its own that leads over a jump host has no BatchMode from us; nobody is there to answer it.
   command.environment.insert(command.environment.end(),
                              {"SSH_ASKPASS=/bin/false", "SSH_ASKPASS_REQUIRE=force"});

@@ -287,13 +287,6 @@ TEST(ChildEnvironment, ValuesWithAnythingInThemAreKept) {
             (Environment{"A=b=c", "B=", "C=line\nbreak", "D=\xff\xfe", "no equals sign", "E=x=y"}));
 }
 
-TEST(ChildEnvironment, TheCurrentOneHasWhatThisProcessHas) {
-  ASSERT_EQ(::setenv("HOSTMESH_TEST_MARK", "a=b", 1), 0);
-  const Environment now = current_environment();
-  ASSERT_EQ(::unsetenv("HOSTMESH_TEST_MARK"), 0);
-  EXPECT_EQ(std::count(now.begin(), now.end(), "HOSTMESH_TEST_MARK=a=b"), 1);
-}
-
 TEST(PayloadInMemory, IsReadAsFromStdin) {
   const auto payload = unpack_payload(pack_payload(some_payload()));
 

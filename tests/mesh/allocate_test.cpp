@@ -234,5 +234,24 @@ TEST_F(Allocate, OnTheReactorItIsRefusedInsteadOfWaitingForEver) {
   EXPECT_TRUE(runtime().sweep(soon()));
 }
 
+// Kept for a report of its end alone, it would never be seen.
+TEST_F(Allocate, WhatAHostOrAProcWarnsOfWhileItLivesIsInOurLog) {
+  const auto warns_of = [](const std::string& what) {
+    return shell("echo '2026-11-20T19:06:24.035369 hostmesh[1] warning " + what +
+                 " key=1' >&2; echo a banner >&2; exec \"$0\"");
+  };
+  ::testing::internal::CaptureStderr();
+  HostMesh mesh = HostMesh::allocate(runtime(), alloc({.extent = {{"hosts", 1}}}, warns_of("a host")), "test",
+                                     recorded());
+  ProcMesh workers = mesh.spawn("workers", {}, {.bootstrap = warns_of("a proc")});
+  mesh.shutdown();
+  const std::string log = ::testing::internal::GetCapturedStderr();
+
+  EXPECT_NE(log.find("warning a host key=1 host_rank=0 host="), std::string::npos) << log;
+  EXPECT_NE(log.find("warning a proc key=1 proc=" + workers.name() + "_0 proc_pid="), std::string::npos)
+      << log;
+  EXPECT_EQ(log.find("a banner"), std::string::npos) << log;
+}
+
 }  // namespace
 }  // namespace hostmesh::test

@@ -1,4 +1,6 @@
 // Procs on the hosts of a mesh: their places, their states, their ends.
+#include <csignal>
+
 #include "hostmesh/shape/ranked_text.hpp"
 #include "mesh/fixture.hpp"
 
@@ -129,6 +131,58 @@ TEST_P(SpawnOn, ACopyIsTheSameMesh) {
   (void)copy.stop();
 
   EXPECT_TRUE(all_are(workers.statuses(), StatusKind::kStopped));
+  mesh.shutdown();
+}
+
+TEST_P(SpawnOn, ASignalReachesEveryCommandAndAllOfItsGroup) {
+  HostMesh mesh = hosts({{"hosts", 2}});
+  const auto words = std::make_shared<Record<std::string>>();
+  ProcOptions options;
+  // The shell inside is another process, in the same group.
+  options.command = shell(
+      "sh -c 'trap \"echo inner; exit\" USR1; echo ready; while :; do sleep 1 & wait; done' & "
+      "trap 'echo outer' USR1; wait; wait; echo end");
+  options.on_output = [words](const ProcOutput& piece) {
+    std::istringstream in(std::string(piece.bytes.begin(), piece.bytes.end()));
+    for (std::string word; in >> word;) words->add(word);
+  };
+  ProcMesh commands = mesh.spawn("commands", {{"gpus", 2}}, std::move(options));
+  const auto four = [&](const std::string& word) {
+    return words->wait_until([&](const auto& all) { return std::ranges::count(all, word) == 4; });
+  };
+  ASSERT_TRUE(four("ready"));
+
+  commands.signal(SIGUSR1);
+
+  EXPECT_TRUE(four("inner"));
+  EXPECT_TRUE(four("outer"));
+  EXPECT_TRUE(four("end"));
+  mesh.shutdown();
+}
+
+TEST_P(SpawnOn, WhatIsNoSignalIsRefused) {
+  HostMesh mesh = hosts({{"hosts", 1}});
+  ProcMesh workers = procs(mesh, {});
+
+  for (const int number : {0, -1, 65, 1000}) {
+    EXPECT_EQ(error_of([&] { workers.signal(number); }).cause(), Cause::kInvalidArgument) << number;
+  }
+  EXPECT_TRUE(all_are(mesh.proc_states(workers), StatusKind::kRunning));
+  mesh.shutdown();
+  workers.signal(SIGUSR1);  // nobody is there any more
+}
+
+TEST_F(Spawn, AProcThatTakesActorsIsSignalledLikeACommand) {
+  HostMesh mesh = hosts({{"hosts", 1}});
+  const auto changes = std::make_shared<Record<ProcChange>>();
+  ProcOptions options;
+  options.on_change = [changes](const ProcChange& change) { changes->add(change); };
+  ProcMesh workers = procs(mesh, {}, std::move(options));
+
+  workers.signal(SIGUSR1);
+
+  ASSERT_TRUE(changes->wait_until([](const auto& all) { return !all.empty() && all.back().reason; }));
+  EXPECT_EQ(changes->items().back().reason->signal, SIGUSR1);
   mesh.shutdown();
 }
 

@@ -42,6 +42,52 @@ TEST(LineSplitter, FinishGivesNothingAfterAWholeLine) {
   EXPECT_EQ(got.pieces.size(), 1U);
 }
 
+TEST(LineSplitter, WhatIsHeldCanBeGivenOutAndThenTheLineGoesOn) {
+  LineSplitter splitter;
+  Collected got;
+  splitter.give_held(got.sink());
+  splitter.feed(view("one"), got.sink());
+  splitter.give_held(got.sink());
+  splitter.give_held(got.sink());
+  splitter.feed(view(" two\n"), got.sink());
+  EXPECT_EQ(got.pieces, (std::vector<Piece>{{"one", true}, {" two", false}}));
+  splitter.finish(got.sink());
+  EXPECT_EQ(got.pieces.size(), 2U);
+}
+
+TEST(LineSplitter, FinishEndsALineOfWhichAllIsGivenOut) {
+  LineSplitter splitter;
+  Collected got;
+  splitter.feed(view("one"), got.sink());
+  splitter.give_held(got.sink());
+  splitter.finish(got.sink());
+  splitter.finish(got.sink());
+  EXPECT_EQ(got.pieces, (std::vector<Piece>{{"one", true}, {"", false}}));
+}
+
+TEST(LineSplitter, WhatIsHeldIsGivenOutInWholeCharacters) {
+  struct Row {
+    std::string fed;
+    std::string given;
+  };
+  const std::vector<Row> rows{{"a\xC3", "a"},
+                              {"a\xC3\xA4", "a\xC3\xA4"},
+                              {"a\xE2\x82", "a"},
+                              {"a\xF0\x9F\x98", "a"},
+                              {"\xE2", ""},
+                              {"a\xFF", "a\xFF"},
+                              {"a\xE0\x80", "a\xE0\x80"},
+                              {"\x80\x80\x80\x80", "\x80\x80\x80\x80"}};
+  for (const Row& row : rows) {
+    LineSplitter splitter;
+    std::string given;
+    splitter.feed(view(row.fed), [](const Line&) { FAIL(); });
+    splitter.give_held([&](const Line& piece) { given += piece.text; });
+    EXPECT_EQ(given, row.given) << row.fed;
+    EXPECT_EQ(splitter.pending(), row.fed.size() - row.given.size());
+  }
+}
+
 TEST(LineSplitter, ALineOfExactlyTheLimitIsNotCut) {
   LineSplitter splitter(8);
   Collected got;

@@ -138,6 +138,32 @@ TEST_F(Spawn, AWorkingDirectoryThatIsMissingOrNoFolderIsNamed) {
   EXPECT_EQ(failure(request).os_error, ENOTDIR);
 }
 
+TEST_F(Spawn, AFolderThatIsOnlyPreferredIsLeftAloneWhereItCannotBeEntered) {
+  SpawnRequest request = shell("pwd");
+  request.working_directory_is = WorkingDirectory::kPreferred;
+  request.working_directory = folder_;
+  EXPECT_EQ(run(request).out, std::filesystem::canonical(folder_).string() + "\n");
+
+  const std::string own = std::filesystem::current_path().string() + "\n";
+  for (const std::string& folder : {folder_ + "/missing", file("file", "", 0644), std::string(5000, 'x')}) {
+    request.working_directory = folder;
+    EXPECT_EQ(run(request).out, own) << folder;
+  }
+}
+
+TEST_F(Spawn, WithOnePipeForBothStreamsTheOrderIsThatOfTheWrites) {
+  SpawnRequest request =
+      shell("for i in 1 3 5 7 9; do echo $i; echo $((i+1)) >&2; done; exec 1>&-; echo last >&2");
+  request.stderr_mode = StdioMode::kStdout;
+
+  Child& child = start(request);
+  child.err_ended = true;  // there is no such pipe
+  EXPECT_TRUE(run_until([&] { return child.finished(); }));
+
+  EXPECT_EQ(child.out, "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\nlast\n");
+  EXPECT_EQ(child.err, "");
+}
+
 TEST_F(Spawn, RequestsThatCannotBeAreRefusedBeforeAnythingIsTried) {
   SpawnRequest good = shell("true");
   const auto cause = [&](const auto& spoil) {
@@ -148,6 +174,8 @@ TEST_F(Spawn, RequestsThatCannotBeAreRefusedBeforeAnythingIsTried) {
   EXPECT_EQ(cause([](auto& r) { r.argv.clear(); }), Cause::kInvalidArgument);
   EXPECT_EQ(cause([](auto& r) { r.argv.push_back(std::string("a\0b", 3)); }), Cause::kInvalidArgument);
   EXPECT_EQ(cause([](auto& r) { r.environment.push_back("NOVALUE"); }), Cause::kInvalidArgument);
+  EXPECT_EQ(cause([](auto& r) { r.stdout_mode = StdioMode::kStdout; }), Cause::kInvalidArgument);
+  EXPECT_EQ(cause([](auto& r) { r.stdin_mode = StdioMode::kStdout; }), Cause::kInvalidArgument);
   EXPECT_EQ(cause([](auto& r) { r.passed = {{0, 2}}; }), Cause::kInvalidArgument);
   EXPECT_EQ(cause([](auto& r) { r.passed = {{0, 3}, {1, 3}}; }), Cause::kInvalidArgument);
   EXPECT_EQ(cause([](auto& r) { r.passed = {{9999, 3}}; }), Cause::kInvalidArgument);

@@ -1,4 +1,6 @@
 // The events of --json, as promised to programs that read them.
+#include <sys/stat.h>
+
 #include <boost/json.hpp>
 #include <map>
 #include <set>
@@ -120,6 +122,23 @@ TEST_F(Json, EachEventHasItsFields) {
   EXPECT_EQ(text(of_kind(events, "exit").front(), "code"), "0");
 }
 
+TEST_F(Json, TimesHaveNoExponent) {
+  Running hostmesh(run({"--json"}, {"true"}));
+
+  ASSERT_TRUE(hostmesh.finish());
+
+  for (const std::string& line : lines_of(hostmesh.out())) {
+    for (const char* name : {"\"t\":", "_s\":"}) {
+      for (std::size_t at = 0; (at = line.find(name, at)) != std::string::npos;) {
+        at += std::string_view(name).size();
+        const std::string number = line.substr(at, line.find_first_of(",}", at) - at);
+        EXPECT_EQ(number.find_first_not_of("0123456789."), std::string::npos) << line;
+        EXPECT_NE(number.find('.'), std::string::npos) << line;
+      }
+    }
+  }
+}
+
 TEST_F(Json, EveryProcIsSeenToRunAndToEnd) {
   Running hostmesh(run({"--json", "--per-host", "procs=8"}, {"true"}));
 
@@ -177,6 +196,25 @@ TEST_F(Json, ALongLineComesInPiecesThatSaySo) {
   EXPECT_EQ(bytes, 200000U);
   EXPECT_EQ(text(output.front(), "continued"), "true");
   EXPECT_EQ(text(output.back(), "continued"), "(absent)");
+}
+
+TEST_F(Json, ALineThatIsNotCompletedComesInPiecesThatSaySo) {
+  const std::string fifo = (folder() / "fifo").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  Running hostmesh(run_script({"--json"}, "printf one; read word < " + fifo +
+                                              "; echo ' two'; printf three; " + "read word < " + fifo));
+
+  for (const char* word : {"\"one\"", "\"three\""}) {
+    ASSERT_TRUE(hostmesh.read_until_out(word)) << hostmesh.out();
+    write_file("fifo", "go\n");
+  }
+  ASSERT_TRUE(hostmesh.finish());
+
+  std::vector<std::string> seen;
+  for (const json::object& output : of_kind(events_of(hostmesh.out()), "output"))
+    seen.push_back(text(output, "line") + " " + text(output, "continued"));
+  EXPECT_EQ(seen, (std::vector<std::string>{"\"one\" true", "\" two\" (absent)", "\"three\" true",
+                                            "\"\" (absent)"}));
 }
 
 TEST_F(Json, ASignalIsToldAsOne) {

@@ -1,4 +1,9 @@
 // What a COMMAND sees, and what becomes of what it writes.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+
 #include "system/fixture.hpp"
 
 namespace hostmesh::test {
@@ -55,6 +60,135 @@ TEST_F(RunCommand, HasTheCallersWorkingDirectoryAndEnvironment) {
   ASSERT_TRUE(hostmesh.finish());
 
   EXPECT_EQ(hostmesh.out(), std::filesystem::canonical(folder()).string() + "\ngood morning\n");
+}
+
+TEST_F(RunCommand, AFolderThatCannotBeEnteredByItsNameIsStillTheCommands) {
+  if (::geteuid() != 0) GTEST_SKIP() << "it takes another user";
+  // As after sudo -u somebody in /root: in the folder, without the right to search it.
+  std::filesystem::permissions(folder(), std::filesystem::perms(0755));
+  const auto closed = folder() / "closed";
+  std::filesystem::create_directory(closed);
+  std::filesystem::permissions(closed, std::filesystem::perms::owner_all);
+  StartOptions options = run({"--no-label"}, {"/bin/readlink", "/proc/self/cwd"});
+  options.argv.insert(options.argv.begin(),
+                      {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"});
+  options.working_directory = closed.string();
+  Running plain({.argv = {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                          bin("hostmesh").string(), "--version"}});
+  ASSERT_TRUE(plain.finish());
+  if (plain.status() != 0) GTEST_SKIP() << "this build is closed to others: " << plain.err();
+  Running hostmesh(options);
+
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
+  EXPECT_EQ(hostmesh.out(), std::filesystem::canonical(closed).string() + "\n");
+  EXPECT_EQ(hostmesh.err(), "");
+}
+
+// Programs that write over their environment hand down such entries.
+TEST_F(RunCommand, AnInheritedEntryThatIsNoVariableIsNamedAndLeftOut) {
+  for (const char* allocator : {"process", "local"}) {
+    StartOptions options = run_script({"-a", allocator, "--no-label"}, "echo ran");
+    options.odd_entries = {"master process", "", "=x"};
+    Running hostmesh(options);
+
+    ASSERT_TRUE(hostmesh.finish());
+
+    EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
+    EXPECT_EQ(hostmesh.out(), "ran\n");
+    EXPECT_NE(hostmesh.err().find("begins=master..."), std::string::npos) << hostmesh.err();
+    EXPECT_EQ(lines_of(hostmesh.err()).size(), 3U) << "each once: " << hostmesh.err();
+  }
+}
+
+TEST_F(RunCommand, MayHaveOnePipeForBothStreamsInTheOrderOfItsWrites) {
+  const std::string script = "for i in 1 3 5 7 9; do echo $i; echo $((i+1)) >&2; done";
+  for (const char* allocator : {"process", "local"}) {
+    Running hostmesh(run_script({"-a", allocator, "--no-label", "--merge-output"}, script));
+
+    ASSERT_TRUE(hostmesh.finish());
+
+    EXPECT_EQ(hostmesh.out(), "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
+    EXPECT_EQ(hostmesh.err(), "");
+  }
+}
+
+// A copy of setpriv that belongs to root makes it root, as sudo would.
+TEST_F(RunCommand, ThatBecomesAnotherUsersAndCannotBeEndedIsToldOfAtOnce) {
+  if (::geteuid() != 0) GTEST_SKIP() << "it takes another user";
+  set_environment("HOSTMESH_KILL_TIMEOUT", "10m");
+  set_environment("HOSTMESH_MESH_PROC_STOP_MAX_IDLE", "10m");
+  std::filesystem::permissions(folder(), std::filesystem::perms(0755));
+  const auto become_root = folder() / "become_root";
+  std::error_code failure;
+  std::filesystem::copy_file("/usr/bin/setpriv", become_root, failure);
+  ASSERT_FALSE(failure) << failure.message();
+  ASSERT_EQ(::chmod(become_root.c_str(), 04755), 0);
+  const std::string mine = "3600." + mark();
+  StartOptions options =
+      run_script({}, "echo ready; exec " + become_root.string() + " --reuid 0 sleep " + mine);
+  options.argv.insert(options.argv.begin(),
+                      {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"});
+  Running hostmesh(options);
+  if (!hostmesh.read_until_out("ready")) GTEST_SKIP() << "this build is closed to others: " << hostmesh.err();
+  ASSERT_TRUE(becomes_true([&] { return processes_named("sleep").size() == 1; }));
+  const pid_t sleeper = processes_named("sleep").front();
+  if (status_number(sleeper, "Uid") != 0) GTEST_SKIP() << "set-user-ID programs are not allowed there";
+
+  hostmesh.signal(SIGTERM);
+  const bool is_told = hostmesh.read_until([&] { return hostmesh.err().find("EPERM") != std::string::npos; });
+  EXPECT_FALSE(hostmesh.ended());
+  ::kill(sleeper, SIGKILL);
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_TRUE(is_told) << hostmesh.err();
+  EXPECT_NE(hostmesh.err().find("host_rank=0"), std::string::npos) << hostmesh.err();
+  EXPECT_EQ(hostmesh.status(), 143);
+}
+
+// Waits for a word of the test's after each piece.
+class Partial : public SystemTest {
+ protected:
+  Partial() { EXPECT_EQ(::mkfifo((folder() / "fifo").c_str(), 0600), 0); }
+  std::string await() const { return "; read word < " + (folder() / "fifo").string() + "; "; }
+  void go_on() const { write_file("fifo", "go\n"); }
+};
+
+TEST_F(Partial, APromptIsSeenBeforeItIsAnswered) {
+  Running hostmesh(run_script({}, "printf 'Continue? [y/n] '" + await() + "echo $word"));
+
+  ASSERT_TRUE(hostmesh.read_until_out("[0] Continue? [y/n] "));
+  go_on();
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.out(), "[0] Continue? [y/n] go\n");
+}
+
+TEST_F(Partial, AProgressBarMovesAndKeepsItsLabel) {
+  Running hostmesh(run_script({}, "for i in 0 50; do printf '\\r%3d%%' $i" + await() + "done"));
+
+  ASSERT_TRUE(hostmesh.read_until_out("\r[0]   0%"));
+  go_on();
+  ASSERT_TRUE(hostmesh.read_until_out("\r[0]  50%"));
+  go_on();
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.out(), "\r[0]   0%\r[0]  50%\n");
+}
+
+TEST_F(Partial, OtherRanksAreHeardMeanwhile) {
+  Running hostmesh(run_script({"--per-host", "procs=2"}, "printf half" + await() + "echo whole"));
+
+  ASSERT_TRUE(hostmesh.read_until([&] {
+    return hostmesh.out().find("[0] half") != std::string::npos &&
+           hostmesh.out().find("[1] half") != std::string::npos;
+  }));
+  go_on();  // for both: the other one finds the end of the pipe
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.out().find("half["), std::string::npos) << hostmesh.out();
+  EXPECT_TRUE(hostmesh.out().ends_with("whole\n")) << hostmesh.out();
 }
 
 TEST_F(RunCommand, ItsStdoutGoesToStdoutAndItsStderrToStderr) {

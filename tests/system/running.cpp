@@ -141,6 +141,7 @@ Running::Running(const StartOptions& options) {
     if (!options.environment.contains(text.substr(0, text.find('=')))) environment.push_back(text);
   }
   for (const auto& [name, value] : options.environment) environment.push_back(name + "=" + value);
+  for (const std::string& entry : options.odd_entries) environment.push_back(entry);
 
   posix_spawn_file_actions_t files;
   ::posix_spawn_file_actions_init(&files);

@@ -39,6 +39,7 @@ struct StartOptions {
   std::vector<std::string> argv;
   std::map<std::string, std::string> environment;  // besides ours
   std::string working_directory;
+  std::vector<std::string> odd_entries{};  // of the environment, as they are
   enum class Stderr { kPipe, kTerminal } stderr_use = Stderr::kPipe;
 };
 

@@ -2,7 +2,9 @@
 #include <poll.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
+#include <fstream>
 
 #include "system/fixture.hpp"
 
@@ -18,6 +20,14 @@ class Interrupt : public SystemTest {
     return "trap '' TERM INT; echo ready; while :; do " + sleep_marked() + "; done";
   }
 
+  // TERM makes it save its work, which lasts until it is told to be done with that.
+  std::string saving() const {
+    return "trap 'echo saving; read x < " + fifo() + "; echo saved; kill $!; exit 0' TERM; sleep 3600 & " +
+           "echo ready; wait";
+  }
+  std::string fifo() const { return (folder() / "fifo").string(); }
+  void make_fifo() const { ASSERT_EQ(::mkfifo(fifo().c_str(), 0600), 0); }
+
   // With this the configured times are short.
   void make_kills_quick() {
     set_environment("HOSTMESH_KILL_TIMEOUT", "500ms");
@@ -31,6 +41,16 @@ class Interrupt : public SystemTest {
     set_environment("HOSTMESH_MESH_PROC_STOP_MAX_IDLE", "10m");
   }
 };
+
+// Whether a signal waits to be taken by a process.
+bool is_pending(pid_t pid, int number) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with("ShdPnd:")) continue;
+    return (std::strtoull(line.c_str() + 7, nullptr, 16) >> (number - 1) & 1) != 0;
+  }
+  return false;
+}
 
 TEST_F(Interrupt, OnceIsOrderly) {
   Running hostmesh(run_script({}, kOrderly));
@@ -56,15 +76,52 @@ TEST_F(Interrupt, TermAndHangupAreOrderlyToo) {
   }
 }
 
+TEST_F(Interrupt, WhateverElseWouldEndAProgramIsOrderlyToo) {
+  for (const int number :
+       {SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ, SIGPOLL, SIGPWR, SIGSTKFLT}) {
+    Running hostmesh(run_script({}, kOrderly));
+    ASSERT_TRUE(hostmesh.read_until_out("ready"));
+
+    hostmesh.signal(number);
+    ASSERT_TRUE(hostmesh.finish()) << number;
+
+    EXPECT_EQ(hostmesh.status(), 128 + number);
+    EXPECT_EQ(hostmesh.out(), "[0] ready\n[0] got TERM\n") << number;
+  }
+}
+
+TEST_F(Interrupt, OtherSignalsAreHandedToTheCommands) {
+  const std::vector<int> numbers{SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGURG, SIGRTMIN, SIGRTMAX};
+  std::string traps;
+  for (const int number : numbers) {
+    const std::string text = std::to_string(number);
+    traps += "trap 'echo got " + text + "' " + text + "; ";
+  }
+  Running hostmesh(run_script({"--extent", "hosts=2", "--per-host", "procs=2", "--no-label"},
+                              traps + "echo ready; while :; do " + sleep_marked() + " & wait; done"));
+  const auto all_say = [&](const std::string& word) {
+    return hostmesh.read_until([&] { return std::ranges::count(lines_of(hostmesh.out()), word) == 4; });
+  };
+  ASSERT_TRUE(all_say("ready"));
+
+  for (const int number : numbers) {
+    hostmesh.signal(number);
+    EXPECT_TRUE(all_say("got " + std::to_string(number))) << number << ": " << hostmesh.out();
+  }
+  EXPECT_FALSE(hostmesh.ended());
+  hostmesh.signal(SIGTERM);
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 143);
+}
+
 TEST_F(Interrupt, WhatTheCallerIgnoresIsIgnored) {
-  const std::string fifo = (folder() / "fifo").string();
-  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  StartOptions options = run_script({}, "echo ready; read x < " + fifo + "; echo finished");
-  options.argv.insert(options.argv.begin(), {"sh", "-c", "trap '' HUP; exec \"$@\"", "sh"});
+  make_fifo();
+  StartOptions options = run_script({}, "echo ready; read x < " + fifo() + "; echo finished");
+  options.argv.insert(options.argv.begin(), {"sh", "-c", "trap '' HUP QUIT USR1; exec \"$@\"", "sh"});
   Running hostmesh(options);
   ASSERT_TRUE(hostmesh.read_until_out("ready"));
 
-  hostmesh.signal(SIGHUP);
+  for (const int number : {SIGHUP, SIGQUIT, SIGUSR1}) hostmesh.signal(number);
   write_file("fifo", "go\n");
   ASSERT_TRUE(hostmesh.finish());
 
@@ -83,16 +140,71 @@ TEST_F(Interrupt, OnceKillsInTheEndWhoeverIgnoresIt) {
   EXPECT_EQ(hostmesh.status(), 130);
 }
 
+TEST_F(Interrupt, TwiceAtOnceIsOnce) {
+  make_fifo();
+  make_kills_slow();
+  Running hostmesh(run_script({}, saving()));
+  ASSERT_TRUE(hostmesh.read_until_out("ready"));
+
+  // It wakes up to find two. Of two equal ones the kernel would keep one.
+  hostmesh.signal(SIGSTOP);
+  hostmesh.signal(SIGINT);
+  hostmesh.signal(SIGTERM);
+  hostmesh.signal(SIGCONT);
+  ASSERT_TRUE(hostmesh.read_until_out("saving"));
+  write_file("fifo", "go\n");
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_TRUE(hostmesh.status() == 130 || hostmesh.status() == 143) << hostmesh.status();
+  EXPECT_EQ(hostmesh.out(), "[0] ready\n[0] saving\n[0] saved\n");
+}
+
+// It signals its child and then the group that both are in.
+TEST_F(Interrupt, UnderTimeoutCommandsHaveTheirGrace) {
+  make_fifo();
+  make_kills_slow();
+  StartOptions options = run_script({}, saving());
+  options.argv.insert(options.argv.begin(), {"timeout", "3600"});
+  Running timeout(options);
+  ASSERT_TRUE(timeout.read_until_out("ready"));
+
+  timeout.signal(SIGTERM);
+  ASSERT_TRUE(timeout.read_until_out("saving"));
+  write_file("fifo", "go\n");
+  ASSERT_TRUE(timeout.finish());
+
+  EXPECT_EQ(timeout.status(), 143);
+  EXPECT_EQ(timeout.out(), "[0] ready\n[0] saving\n[0] saved\n");
+}
+
+TEST_F(Interrupt, AHangupNeverInsists) {
+  make_fifo();
+  make_kills_slow();
+  Running hostmesh(run_script({}, saving()));
+  ASSERT_TRUE(hostmesh.read_until_out("ready"));
+
+  hostmesh.signal(SIGHUP);
+  ASSERT_TRUE(hostmesh.read_until_out("saving"));
+  hostmesh.signal(SIGHUP);
+  ASSERT_TRUE(becomes_true([&] { return !is_pending(hostmesh.pid(), SIGHUP); }));
+  write_file("fifo", "go\n");
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 129);
+  EXPECT_EQ(hostmesh.out(), "[0] ready\n[0] saving\n[0] saved\n");
+}
+
 TEST_F(Interrupt, TwiceIsNow) {
   make_kills_slow();
   Running hostmesh(run_script({"--extent", "hosts=2", "--per-host", "procs=2"}, stubborn()));
   ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 4; }));
 
-  // Both at once: it wakes up to find two. Of two equal ones the kernel would keep one.
-  hostmesh.signal(SIGSTOP);
+  // Another one counts when it is late enough; whoever keeps on is heard.
   hostmesh.signal(SIGINT);
-  hostmesh.signal(SIGTERM);
-  hostmesh.signal(SIGCONT);
+  const Deadline deadline = Deadline::after(kHang);
+  const auto has_ended = [&] { return hostmesh.ended(); };
+  while (!hostmesh.read_until(has_ended, std::chrono::milliseconds(100)) && !deadline.passed())
+    hostmesh.signal(SIGTERM);
   ASSERT_TRUE(hostmesh.finish());
 
   EXPECT_TRUE(hostmesh.status() == 130 || hostmesh.status() == 143)
@@ -149,6 +261,7 @@ TEST_F(Interrupt, TheProgressLineIsForTerminalsOnly) {
   // Enough of them to be seen coming.
   StartOptions options = run({"--extent", "hosts=48"}, {"true"});
   options.stderr_use = StartOptions::Stderr::kTerminal;
+  options.environment["TERM"] = "xterm";
   Running on_terminal(options);
   Running on_pipe(run({"--extent", "hosts=4"}, {"true"}));
 
@@ -159,6 +272,19 @@ TEST_F(Interrupt, TheProgressLineIsForTerminalsOnly) {
   EXPECT_TRUE(on_terminal.err().ends_with("\r\033[K")) << "the line is not taken away";
   EXPECT_EQ(on_terminal.err().find('\n'), std::string::npos);
   EXPECT_EQ(on_pipe.err(), "");
+}
+
+TEST_F(Interrupt, ATerminalThatCannotTakeALineBackGetsNoProgressLine) {
+  for (const char* terminal : {"dumb", ""}) {
+    StartOptions options = run({"--extent", "hosts=48"}, {"true"});
+    options.stderr_use = StartOptions::Stderr::kTerminal;
+    options.environment["TERM"] = terminal;
+    Running hostmesh(options);
+
+    ASSERT_TRUE(hostmesh.finish());
+
+    EXPECT_EQ(hostmesh.err(), "");
+  }
 }
 
 using Reader = SystemTest;
@@ -214,6 +340,19 @@ TEST_F(Reader, AFullDiskIsNamed) {
 
   EXPECT_NE(hostmesh.status(), 0);
   EXPECT_NE(hostmesh.err().find("ENOSPC"), std::string::npos) << hostmesh.err();
+}
+
+TEST_F(Reader, ALimitOnTheSizeOfFilesIsNamed) {
+  StartOptions options = run_script({}, "head -c 100000 /dev/zero; exec " + sleep_marked());
+  options.argv.insert(
+      options.argv.begin(),
+      {"sh", "-c", "exec prlimit --fsize=4096 \"$@\" > " + (folder() / "out").string(), "sh"});
+  Running hostmesh(options);
+
+  ASSERT_TRUE(hostmesh.finish());
+
+  EXPECT_EQ(hostmesh.status(), 141);
+  EXPECT_NE(hostmesh.err().find("EFBIG"), std::string::npos) << hostmesh.err();
 }
 
 TEST_F(Reader, ThatNeverWasIsNoHarm) {

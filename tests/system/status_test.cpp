@@ -81,13 +81,54 @@ TEST_F(ExitStatus, KeepGoingLetsTheOthersFinish) {
 }
 
 TEST_F(ExitStatus, UnknownOptionIsAUsageError) {
-  expect_usage_error(run({"--bananas"}, {"true"}), {"--bananas"});
+  expect_usage_error(run({"--bananas"}, {"true"}), {"hostmesh: run has no option --bananas"});
 }
 TEST_F(ExitStatus, NoCommandIsAUsageError) {
-  expect_usage_error(run({}, {}), {"COMMAND"});
+  expect_usage_error(hostmesh({"run"}),
+                     {"hostmesh: COMMAND is missing", "hostmesh run [OPTIONS] -- COMMAND"});
 }
 TEST_F(ExitStatus, NoSubcommandIsAUsageError) {
-  expect_usage_error(hostmesh({}), {"subcommand"});
+  expect_usage_error(hostmesh({}), {"hostmesh: a command is needed: run, allocators or conformance"});
+  expect_usage_error(hostmesh({"rnu", "x"}), {"hostmesh: there is no command 'rnu'"});
+}
+// The likeliest mistake of all.
+TEST_F(ExitStatus, ACommandWithoutTheDashesIsAUsageErrorThatSaysWhatToWrite) {
+  expect_usage_error(hostmesh({"run", "ls"}),
+                     {"hostmesh: COMMAND comes after --", "write: hostmesh run -- ls\n"});
+  expect_usage_error(hostmesh({"run", "--name", "ls", "--per-host", "procs=2", "ls", "a b"}),
+                     {"write: hostmesh run --name ls --per-host procs=2 -- ls 'a b'\n"});
+  expect_usage_error(hostmesh({"run", "ls", "--", "true"}), {"'ls' is no option of run"});
+}
+TEST_F(ExitStatus, TheOptionsOfOtherLaunchersAreUsageErrorsThatNameOurs) {
+  expect_usage_error(hostmesh({"run", "-n", "4", "ls"}),
+                     {"hostmesh: run has no option -n", "--per-host procs=N", "--extent hosts=N"});
+}
+TEST_F(ExitStatus, HelpAndVersionAreNoErrors) {
+  for (const auto& [arguments, word] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"run", "--help"}, "Usage: hostmesh run [OPTIONS] -- COMMAND [ARG...]"},
+           {{"--help"}, "conformance"},
+           {{"--version"}, "hostmesh " HOSTMESH_VERSION "\n"}}) {
+    Running hostmesh(this->hostmesh(arguments));
+    ASSERT_TRUE(hostmesh.finish());
+    EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
+    EXPECT_NE(hostmesh.out().find(word), std::string::npos) << hostmesh.out();
+  }
+}
+TEST_F(ExitStatus, ACommandThatIsNotThereIsToldOnce) {
+  Running one(run({}, {"no-such-program"}));
+  Running four(run({"--per-host", "procs=4"}, {"no-such-program"}));
+  ASSERT_TRUE(one.finish());
+  ASSERT_TRUE(four.finish());
+
+  EXPECT_EQ(one.status(), 3);
+  for (const Running* hostmesh : {&one, &four}) {
+    for (const std::string word : {"phase", "no-such-program", "ENOENT"}) {
+      const std::size_t first = hostmesh->err().find(word);
+      ASSERT_NE(first, std::string::npos) << hostmesh->err();
+      EXPECT_EQ(hostmesh->err().find(word, first + 1), std::string::npos) << word << ": " << hostmesh->err();
+    }
+  }
+  expect_words(four.err(), {"4 of 4 procs did not start", "=0..4", "from FROM to before TO"});
 }
 TEST_F(ExitStatus, BadExtentIsAUsageError) {
   expect_usage_error(run({"--extent", "hosts"}, {"true"}), {"hosts"});

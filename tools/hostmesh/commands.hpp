@@ -1,6 +1,8 @@
 // The commands of the command line; each returns the exit status.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@ inline constexpr int kUsageStatus = 2;      // a usage or configuration error
 inline constexpr int kNotComeUpStatus = 3;  // the mesh did not come up
 
 enum class Labels { kRank, kNone };
+enum class Streams { kApart, kMerged };
 enum class OnFailure { kStopAll, kKeepGoing };
 enum class Format { kText, kJson };
 
@@ -26,7 +29,10 @@ struct RunOptions {
   OnFailure on_failure = OnFailure::kStopAll;
   Format format = Format::kText;
   Labels labels = Labels::kRank;
+  Streams streams = Streams::kApart;
   std::vector<std::string> command;
+  // The process above this one that ends when this one does; 0: there is none. When it is gone, the run is over.
+  pid_t keeper = 0;
 };
 int run(const RunOptions& options);
 

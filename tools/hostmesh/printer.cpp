@@ -4,9 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/json.hpp>
 #include <cerrno>
+#include <charconv>
 #include <utility>
+#include <vector>
 
 namespace hostmesh::cli {
 
@@ -33,14 +36,41 @@ json::object reason_json(const StopReason& reason) {
   return object;
 }
 
-std::string as_line(const json::object& event) {
-  return json::serialize(event) + "\n";
+bool are_one_file(int one, int other) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+// Seconds as people and awk read them, never with an exponent.
+std::string seconds_text(double seconds) {
+  std::array<char, 64> text;
+  const auto [end, failed] =
+      std::to_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed, 6);
+  return failed == std::errc() ? std::string(text.data(), end) : "0";
+}
+
+// The event with these times as its last members.
+std::string as_line(const json::object& event,
+                    const std::vector<std::pair<std::string_view, double>>& times = {}) {
+  std::string line = json::serialize(event);
+  line.pop_back();
+  for (const auto& [name, seconds] : times)
+    line.append(",\"").append(name).append("\":") += seconds_text(seconds);
+  return line + "}\n";
 }
 
 }  // namespace
 
 Printer::Printer(Format format, Labels labels, std::function<bool()> cancelled, int cancel_fd)
-    : format_(format), labels_(labels), cancelled_(std::move(cancelled)), cancel_fd_(cancel_fd) {}
+    : format_(format),
+      cancelled_(std::move(cancelled)),
+      cancel_fd_(cancel_fd),
+      is_one_file_(are_one_file(STDOUT_FILENO, STDERR_FILENO)),
+      lines_([this](Rank rank, Stream stream, const Line& piece) { line(rank, stream, piece); }),
+      out_(labels),
+      err_(labels) {}
 
 void Printer::state(const ProcState& state, double t) {
   if (format_ != Format::kJson) return;
@@ -67,8 +97,7 @@ void Printer::state(const ProcState& state, double t) {
   } else if (const auto* failed = std::get_if<AllocFailed>(&state)) {
     event = {{"event", "failed"}, {"description", failed->error.text()}};
   }
-  event["t"] = t;
-  write(STDOUT_FILENO, as_line(event));
+  write(STDOUT_FILENO, as_line(event, {{"t", t}}));
 }
 
 void Printer::proc(const ProcChange& change, const ProcId& id, double t) {
@@ -77,53 +106,32 @@ void Printer::proc(const ProcChange& change, const ProcId& id, double t) {
                                 {"rank", change.rank},
                                 {"proc_id", id.text()},
                                 {"pid", change.pid},
-                                {"status", change.status.text()},
-                                {"t", t}}));
+                                {"status", change.status.text()}},
+                               {{"t", t}}));
 }
 
-void Printer::output(const ProcOutput& output, double t) {
-  Splitters& splitters = splitters_[output.rank];
-  const auto sink = [&](ProcOutput::What stream) {
-    return [this, rank = output.rank, stream](const Line& piece) { line(rank, stream, piece); };
-  };
+void Printer::output(const ProcOutput& output, double t, HeldLines::TimePoint when) {
   switch (output.what) {
     case ProcOutput::What::kStdout:
-      splitters.out.feed(output.bytes, sink(output.what));
-      break;
+      return lines_.feed(output.rank, Stream::kStdout, output.bytes, when);
     case ProcOutput::What::kStderr:
-      splitters.err.feed(output.bytes, sink(output.what));
-      break;
+      return lines_.feed(output.rank, Stream::kStderr, output.bytes, when);
     case ProcOutput::What::kEnd:
-      splitters.out.finish(sink(ProcOutput::What::kStdout));
-      splitters.err.finish(sink(ProcOutput::What::kStderr));
-      splitters_.erase(output.rank);
-      exit(output, t);
-      break;
+      lines_.end(output.rank);
+      return exit(output, t);
   }
 }
 
-void Printer::line(Rank rank, ProcOutput::What stream, const Line& line) {
-  const bool to_stdout = stream == ProcOutput::What::kStdout;
+void Printer::line(Rank rank, Stream stream, const Line& line) {
   if (format_ == Format::kJson) {
-    json::object event{{"event", "output"},
-                       {"rank", rank},
-                       {"stream", to_stdout ? "stdout" : "stderr"},
-                       {"line", valid_utf8(line.text)}};
+    json::object event{
+        {"event", "output"}, {"rank", rank}, {"stream", to_string(stream)}, {"line", valid_utf8(line.text)}};
     if (line.continued) event["continued"] = true;
     write(STDOUT_FILENO, as_line(event));
     return;
   }
-  const int fd = to_stdout ? STDOUT_FILENO : STDERR_FILENO;
-  Open& open = open_[fd];
-  std::string text;
-  const bool goes_on = open.open && open.rank == rank;
-  if (open.open && !goes_on)
-    text += '\n';  // a long line of another rank is broken rather than mixed with this one
-  if (!goes_on && labels_ == Labels::kRank) text += "[" + std::to_string(rank) + "] ";
-  text += line.text;
-  if (!line.continued) text += '\n';
-  open = {.open = line.continued, .rank = rank};
-  write(fd, text);
+  const int fd = target(stream == Stream::kStdout ? STDOUT_FILENO : STDERR_FILENO);
+  write(fd, (fd == STDOUT_FILENO ? out_ : err_).add(rank, stream, line));
 }
 
 void Printer::exit(const ProcOutput& end, double t) {
@@ -148,8 +156,7 @@ void Printer::exit(const ProcOutput& end, double t) {
     for (const std::string& name : end.reason->left_behind) killed.emplace_back(valid_utf8(name));
     event["killed"] = std::move(killed);
   }
-  event["t"] = t;
-  write(STDOUT_FILENO, as_line(event));
+  write(STDOUT_FILENO, as_line(event, {{"t", t}}));
 }
 
 void Printer::left_behind(std::optional<Rank> rank, const std::vector<std::string>& names, double t) {
@@ -160,37 +167,34 @@ void Printer::left_behind(std::optional<Rank> rank, const std::vector<std::strin
     json::array list;
     for (const std::string& name : names) list.emplace_back(valid_utf8(name));
     event["killed"] = std::move(list);
-    event["t"] = t;
-    write(STDOUT_FILENO, as_line(event));
-    return;
+    return write(STDOUT_FILENO, as_line(event, {{"t", t}}));
   }
-  std::string text = "hostmesh: ";
-  if (rank) text += "rank " + std::to_string(*rank) + ": ";
+  std::string text = rank ? "rank " + std::to_string(*rank) + ": " : "";
   text += std::to_string(names.size()) + (names.size() == 1 ? " process" : " processes") +
           " that the command had left running " + (names.size() == 1 ? "was" : "were") + " killed (";
   for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : ", ") + valid_utf8(names[i]);
-  Open& open = open_[STDERR_FILENO];
-  write(STDERR_FILENO, (std::exchange(open.open, false) ? "\n" : "") + text + ")\n");
-  flush();
+  note(text + ")");
 }
 
 void Printer::end(int status, const Times& times) {
+  lines_.end_all();
   if (format_ == Format::kJson) {
-    write(STDOUT_FILENO, as_line({{"event", "end"},
-                                  {"status", status},
-                                  {"wall_s", times.wall_s},
-                                  {"allocate_s", times.allocate_s},
-                                  {"spawn_s", times.spawn_s},
-                                  {"run_s", times.run_s},
-                                  {"shutdown_s", times.shutdown_s}}));
+    write(STDOUT_FILENO, as_line({{"event", "end"}, {"status", status}}, {{"wall_s", times.wall_s},
+                                                                          {"allocate_s", times.allocate_s},
+                                                                          {"spawn_s", times.spawn_s},
+                                                                          {"run_s", times.run_s},
+                                                                          {"shutdown_s", times.shutdown_s}}));
   }
   flush();
 }
 
 void Printer::complain(const Error& error) {
-  Open& open = open_[STDERR_FILENO];
-  write(STDERR_FILENO,
-        (std::exchange(open.open, false) ? "\nhostmesh: " : "hostmesh: ") + error.text() + "\n");
+  note(error.text());
+}
+
+void Printer::note(const std::string& text) {
+  const int fd = target(STDERR_FILENO);
+  write(fd, std::string((fd == STDOUT_FILENO ? out_ : err_).close()) + "hostmesh: " + text + "\n");
   flush();
 }
 

@@ -1,6 +1,8 @@
 // Printer: what a run shows on stdout and stderr, as labelled lines or as JSON events. One thread.
 #pragma once
 
+#include <unistd.h>
+
 #include <functional>
 #include <map>
 #include <optional>
@@ -10,10 +12,11 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "held_lines.hpp"
 #include "hostmesh/alloc/proc_state.hpp"
 #include "hostmesh/base/error.hpp"
 #include "hostmesh/mesh/messages.hpp"
-#include "hostmesh/process/lines.hpp"
+#include "line_text.hpp"
 
 namespace hostmesh::cli {
 
@@ -35,39 +38,39 @@ class Printer {
   // `t`: when it happened, in seconds since the start of the run; it may be told later.
   void state(const ProcState& state, double t);
   void proc(const ProcChange& change, const ProcId& id, double t);
-  void output(const ProcOutput& output, double t);
+  // A line whose end does not come is given out by give_held().
+  void output(const ProcOutput& output, double t, HeldLines::TimePoint when);
+  // Gives out what commands have begun to write a while ago.
+  void give_held(HeldLines::TimePoint now) { lines_.give_held(now); }
+  // When that has something to do.
+  std::optional<HeldLines::TimePoint> due() const { return lines_.due(); }
   // Processes that a command, or some command, had left running, and that were killed.
   void left_behind(std::optional<Rank> rank, const std::vector<std::string>& names, double t);
   void end(int status, const Times& times);
   // A reason, on stderr in either format, after what was written before it.
   void complain(const Error& error);
-  // What was written so far and has no line end gets one.
+  // Writes out what was told so far.
   void flush();
 
   // Nobody reads our stdout (or stderr) any more.
   bool consumer_gone() const { return !gone_.empty(); }
 
  private:
-  struct Splitters {
-    LineSplitter out;
-    LineSplitter err;
-  };
-
-  void line(Rank rank, ProcOutput::What stream, const Line& line);
+  void note(const std::string& text);
+  void line(Rank rank, Stream stream, const Line& line);
+  // Where what is for `fd` goes: stdout and stderr that are one file are one text, in one order.
+  int target(int fd) const { return is_one_file_ ? STDOUT_FILENO : fd; }
   void exit(const ProcOutput& end, double t);
   void write(int fd, std::string_view text);
   void write_all(int fd, std::string_view text);
 
   const Format format_;
-  const Labels labels_;
   const std::function<bool()> cancelled_;
   const int cancel_fd_;
-  std::map<Rank, Splitters> splitters_;
-  struct Open {
-    bool open = false;  // the last piece written had no line end
-    Rank rank = 0;
-  };
-  std::map<int, Open> open_;  // by descriptor
+  const bool is_one_file_;
+  HeldLines lines_;
+  LineText out_;
+  LineText err_;
   std::map<int, std::string> buffers_;
   std::set<int> gone_;  // descriptors that cannot be written to any more
 };

@@ -21,6 +21,7 @@
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/hostmesh.hpp"
+#include "hostmesh/process/exit_status.hpp"
 #include "printer.hpp"
 #include "signals.hpp"
 
@@ -53,9 +54,15 @@ class Events {
     events_.push_back(std::move(event));
     changed_.notify_one();
   }
-  Event pop() {
+  // Waits, where `until` is given no longer than that; then there may be none.
+  std::optional<Event> pop(std::optional<steady_clock::time_point> until) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !events_.empty(); });
+    const auto is_there = [this] { return !events_.empty(); };
+    if (!until) {
+      changed_.wait(lock, is_there);
+    } else if (!changed_.wait_until(lock, *until, is_there)) {
+      return std::nullopt;
+    }
     return take();
   }
   std::optional<Event> try_pop() {
@@ -75,7 +82,7 @@ class Events {
   std::deque<Event> events_;
 };
 
-// What a second Ctrl-C reaches, from the signal thread, while the main thread is inside a shutdown.
+// What a Ctrl-C that insists reaches, from the signal thread, while the main thread is inside a shutdown.
 class Emergency {
  public:
   void arm(HostMesh* mesh) {
@@ -131,12 +138,45 @@ class Watch {
   Emergency& emergency_;
 };
 
+// Who gets the signals that are handed on: the commands, from when all of them run. A signal that comes
+// earlier is dropped: a command that has only just been started could not have prepared for it, and would die
+// of it.
+class Audience {
+ public:
+  void set(std::optional<ProcMesh> procs) {
+    const std::lock_guard lock(mutex_);
+    procs_ = std::move(procs);
+  }
+  void hand_on(int number) {
+    const std::lock_guard lock(mutex_);
+    if (procs_) return procs_->signal(number);
+    log::info("a signal came while no command was there to take it " +
+              log::field("signal", signal_name(number)));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::optional<ProcMesh> procs_;
+};
+
+// While it lives, these commands are the audience.
+class Listening {
+ public:
+  Listening(Audience& audience, const ProcMesh& procs) : audience_(audience) { audience_.set(procs); }
+  ~Listening() { audience_.set(std::nullopt); }
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+
+ private:
+  Audience& audience_;
+};
+
 class Run {
  public:
   explicit Run(const RunOptions& options)
       : options_(options),
         cancel_fd_(::eventfd(0, EFD_CLOEXEC)),
-        signals_([this](int number, int how_often) { on_signal(number, how_often); }),
+        signals_([this](int number, Escalation::Action action) { on_signal(number, action); }),
         printer_(
             options.format, options.labels, [this] { return cancel_->requested(); }, cancel_fd_.get()) {}
 
@@ -151,6 +191,7 @@ class Run {
     if (per_host.num_ranks() == 0)
       throw Error(Cause::kInvalidArgument, "--per-host " + options_.per_host + " is no proc");
 
+    if (is_without_keeper()) return 128 + SIGKILL;  // killed before we could hear of it
     Runtime runtime({}, {.descendants = RuntimeOptions::Descendants::kWholeProcess});
     const Watch watch(emergency_, runtime);
     std::unique_ptr<Allocator> allocator;
@@ -224,15 +265,19 @@ class Run {
     command.argv = options_.command;
     std::error_code failure;
     command.working_directory = std::filesystem::current_path(failure).string();
-    procs_ = mesh.spawn(options_.name, per_host,
-                        {.command = command,
-                         .within = timeout,
-                         .max_idle = timeout,
-                         .on_output = [this](ProcOutput output) { events_.push({std::move(output)}); },
-                         .on_change = [this](const ProcChange& change) { events_.push({change}); },
-                         .cancel = cancel_});
+    procs_ =
+        mesh.spawn(options_.name, per_host,
+                   {.command = command,
+                    .stderr_use = options_.streams == Streams::kMerged ? ProcTemplate::Stderr::kWithStdout
+                                                                       : ProcTemplate::Stderr::kOwn,
+                    .within = timeout,
+                    .max_idle = timeout,
+                    .on_output = [this](ProcOutput output) { events_.push({std::move(output)}); },
+                    .on_change = [this](const ProcChange& change) { events_.push({change}); },
+                    .cancel = cancel_});
     times_.spawn_s = seconds_between(spawn_start, steady_clock::now());
     const auto run_start = steady_clock::now();
+    const Listening listening(audience_, *procs_);
     const int status = follow(mesh, *procs_);
     times_.run_s = seconds_between(run_start, steady_clock::now());
     return status;
@@ -258,6 +303,7 @@ class Run {
     };
     while (left > 0) {
       std::optional<Event> event = events_.try_pop();
+      printer_.give_held(event ? event->when : steady_clock::now());
       if (!event) {
         printer_.flush();
         give_back_taken(procs);
@@ -267,7 +313,8 @@ class Run {
         if (status == 0) status = 128 + SIGPIPE;
         stop_all();
       }
-      if (!event) event = events_.pop();
+      if (!event) event = events_.pop(printer_.due());
+      if (!event) continue;
       if (std::holds_alternative<Interrupt>(event->what)) {
         if (signal_ != 0 && status == 0) status = 128 + signal_;
         if (emergency_.fired()) break;  // what is left goes with its host
@@ -329,7 +376,7 @@ class Run {
     } else if (const auto* change = std::get_if<ProcChange>(&event.what)) {
       if (procs_) printer_.proc(*change, procs_->proc_id(change->rank), t);
     } else if (const auto* output = std::get_if<ProcOutput>(&event.what)) {
-      printer_.output(*output, t);
+      printer_.output(*output, t, event.when);
       if (!output->bytes.empty()) {
         std::uint64_t& taken = taken_[output->rank];
         taken += output->bytes.size();
@@ -357,18 +404,33 @@ class Run {
 
   void complain(const Error& error) { printer_.complain(error); }
 
-  // On the signal thread: once, orderly; twice, now.
-  void on_signal(int number, int how_often) {
-    if (how_often == 1) {
-      signal_ = number;
-      cancel_->request();
-      const std::uint64_t one = 1;
-      (void)!::write(cancel_fd_.get(), &one, sizeof one);
-      events_.push({Interrupt{}});
-    } else {
-      emergency_.fire();
-      events_.push({Interrupt{}});
-      if (const auto blocked = emergency_.what_blocks()) give_up(number, *blocked);
+  bool is_without_keeper() const { return options_.keeper != 0 && ::getppid() != options_.keeper; }
+
+  // On the signal thread.
+  void on_signal(int number, Escalation::Action action) {
+    switch (action) {
+      case Escalation::Action::kNothing:
+        return;
+      case Escalation::Action::kHandOn:
+        // The kernel sends CONT when the keeper is killed.
+        if (number == SIGCONT && is_without_keeper()) {
+          on_signal(SIGTERM, Escalation::Action::kEndInOrder);
+          return on_signal(SIGTERM, Escalation::Action::kEndNow);
+        }
+        return audience_.hand_on(number);
+      case Escalation::Action::kEndInOrder: {
+        signal_ = number;
+        cancel_->request();
+        const std::uint64_t one = 1;
+        (void)!::write(cancel_fd_.get(), &one, sizeof one);
+        events_.push({Interrupt{}});
+        return;
+      }
+      case Escalation::Action::kEndNow:
+        emergency_.fire();
+        events_.push({Interrupt{}});
+        if (const auto blocked = emergency_.what_blocks()) give_up(number, *blocked);
+        return;
     }
   }
 
@@ -388,6 +450,7 @@ class Run {
   std::atomic<std::uint64_t> ready_hosts_ = 0;
   Events events_;
   Emergency emergency_;
+  Audience audience_;
   Signals signals_;
   Printer printer_;
   std::map<Rank, std::uint64_t> taken_;

@@ -1,22 +1,30 @@
 #include "signals.hpp"
 
+#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <mutex>
+#include <string_view>
 #include <thread>
 #include <utility>
+
+#include "hostmesh/base/error.hpp"
+#include "hostmesh/base/fd.hpp"
 
 namespace hostmesh::cli {
 
 namespace {
 
-// Makes the thread look around; aimed at it alone.
-constexpr int kWake = SIGUSR2;
-constexpr long kRefresh_ns = 100'000'000;
+constexpr int kRefresh_ms = 100;
 
 // A blocked signal is not ignored any more, so what the caller wants ignored (nohup, a shell's background
 // job) is left out.
@@ -28,22 +36,31 @@ bool is_ignored(int number) {
 sigset_t awaited_signals() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, kWake);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int number : used_signals()) {
     if (!is_ignored(number)) sigaddset(&set, number);
   }
   return set;
 }
 
+// One that knows how to take a line back.
+bool is_able_terminal(int fd) {
+  const char* const kind = std::getenv("TERM");
+  return ::isatty(fd) == 1 && kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
+}
+
+UniqueFd needed(int fd, const char* what) {
+  if (fd < 0) throw os_error(Cause::kResourceLimit, what, errno);
+  return UniqueFd(fd);
+}
+
 }  // namespace
 
 struct Signals::Impl {
-  std::function<void(int, int)> on_signal;
-  std::mutex mutex;
-  std::function<std::string()> progress;
-  std::string shown;
-  const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  std::thread thread;
+  explicit Impl(std::function<void(int, Escalation::Action)> its_on_signal)
+      : on_signal(std::move(its_on_signal)),
+        set(awaited_signals()),
+        signals(needed(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "waiting for signals")),
+        wake(needed(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "waiting for signals")) {}
 
   void show(const std::string& line) {
     if (!terminal || line == shown) return;
@@ -52,37 +69,53 @@ struct Signals::Impl {
     shown = line;
   }
 
+  // Shows how far it is; whether that is to be kept up to date.
+  bool refresh() {
+    const std::lock_guard lock(mutex);
+    if (!terminal || !progress) return false;
+    show(progress());
+    return true;
+  }
+
   void run() {
-    const sigset_t set = awaited_signals();
-    int how_often = 0;
-    for (;;) {
-      const timespec refresh{.tv_sec = 0, .tv_nsec = kRefresh_ns};
-      bool refreshing = false;
-      {
-        const std::lock_guard lock(mutex);
-        refreshing = terminal && progress;
-        if (refreshing) show(progress());
+    Escalation escalation;
+    while (!ending) {
+      std::array<pollfd, 2> waiting{pollfd{.fd = signals.get(), .events = POLLIN, .revents = 0},
+                                    pollfd{.fd = wake.get(), .events = POLLIN, .revents = 0}};
+      if (::poll(waiting.data(), waiting.size(), refresh() ? kRefresh_ms : -1) <= 0) continue;
+      eventfd_t count = 0;
+      if (waiting[1].revents != 0) ::eventfd_read(wake.get(), &count);
+      signalfd_siginfo info{};
+      while (::read(signals.get(), &info, sizeof info) == sizeof info) {
+        const int number = static_cast<int>(info.ssi_signo);
+        const auto action = escalation.on(number, Escalation::Clock::now());
+        if (action != Escalation::Action::kNothing) on_signal(number, action);
       }
-      const int number = refreshing ? ::sigtimedwait(&set, nullptr, &refresh) : ::sigwaitinfo(&set, nullptr);
-      if (number == kWake && ending) return;
-      if (number > 0 && number != kWake) on_signal(number, ++how_often);
     }
   }
 
+  const std::function<void(int, Escalation::Action)> on_signal;
+  const sigset_t set;
+  const UniqueFd signals;
+  const UniqueFd wake;
+  std::mutex mutex;
+  std::function<std::string()> progress;
+  std::string shown;
+  const bool terminal = is_able_terminal(STDERR_FILENO);
   std::atomic<bool> ending = false;
+  std::thread thread;
 };
 
-Signals::Signals(std::function<void(int, int)> on_signal) : impl_(std::make_unique<Impl>()) {
-  impl_->on_signal = std::move(on_signal);
-  const sigset_t set = awaited_signals();
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+Signals::Signals(std::function<void(int, Escalation::Action)> on_signal)
+    : impl_(std::make_unique<Impl>(std::move(on_signal))) {
+  ::pthread_sigmask(SIG_BLOCK, &impl_->set, nullptr);
   impl_->thread = std::thread([this] { impl_->run(); });
 }
 
 Signals::~Signals() {
   set_progress(nullptr);
   impl_->ending = true;
-  ::pthread_kill(impl_->thread.native_handle(), kWake);
+  ::eventfd_write(impl_->wake.get(), 1);
   impl_->thread.join();
 }
 
@@ -92,8 +125,8 @@ void Signals::set_progress(std::function<std::string()> line) {
     impl_->progress = std::move(line);
     if (!impl_->progress && !impl_->shown.empty()) impl_->show("");
   }
-  // Wakes the thread, which decides anew whether to refresh.
-  ::pthread_kill(impl_->thread.native_handle(), kWake);
+  // The thread decides anew whether to refresh.
+  ::eventfd_write(impl_->wake.get(), 1);
 }
 
 }  // namespace hostmesh::cli

@@ -454,6 +454,14 @@ void Children::kill(ChildId id) {
   impl_->drive(*child, [](ChildMachine& machine) { machine.kill(Clock::now()); });
 }
 
+void Children::signal(ChildId id, int signal_number) {
+  const Impl::Child* child = impl_->find(id);
+  if (child == nullptr || child->done || !child->machine) return;
+  const ChildPhase phase = child->machine->phase();
+  if (phase != ChildPhase::kRunning && phase != ChildPhase::kStopping) return;
+  impl_->launcher->signal(child->launch, signal_number);
+}
+
 void Children::pause_output(ChildId id) {
   Impl::Child* child = impl_->find(id);
   if (child == nullptr || std::exchange(child->paused, true)) return;

@@ -87,6 +87,9 @@ class Children {
   // never created.
   void stop(ChildId id, std::optional<Duration> grace = std::nullopt);
   void kill(ChildId id);
+  // Hands a signal to a child that runs or is being stopped, and to its process group; any other child is
+  // left alone. The machine is not told: a child that ends of it has ended by itself.
+  void signal(ChildId id, int signal_number);
   void pause_output(ChildId id);
   void resume_output(ChildId id);
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "hostmesh/alloc/child_log.hpp"
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/bootstrap/in_process_launcher.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
@@ -14,6 +15,7 @@
 #include "hostmesh/plugin/installation.hpp"
 #include "hostmesh/plugin/plugin.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
+#include "hostmesh/process/environment.hpp"
 #include "hostmesh/process/spawn.hpp"
 #include "hostmesh/shape/ranks_text.hpp"
 
@@ -48,7 +50,10 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
         timing_(spec_.timing.value_or(ChildTiming::from(node.config))),
         created_(spec_.extent.num_ranks()),
         started_(spec_.extent.num_ranks()),
-        settled_(spec_.extent.num_ranks()) {}
+        settled_(spec_.extent.num_ranks()),
+        log_([this](ChildId rank, log::Level level, const std::string& text) {
+          pass_on(rank, level, text);
+        }) {}
 
   // Before its end only with the whole runtime, on the reactor: then the gate must not ask for it any more.
   ~Allocation() override {
@@ -85,7 +90,12 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
          .on_stopped = [this](ChildId rank, const StopReason& reason,
                               Children::Events::More more) { on_stopped(rank, reason, more); },
          .on_failed = [this](ChildId rank, const Error& error) { on_failed(rank, error); },
-         .on_output = nullptr,
+         .on_output =
+             [this](ChildId rank, Stream stream, ByteView bytes) {
+               if (stream != Stream::kStderr) return;
+               const bool has_run = started_[rank].proc_id.valid();
+               log_.feed(rank, has_run ? ChildLog::HasRun::kYes : ChildLog::HasRun::kNo, bytes, Clock::now());
+             },
          .on_channel =
              [this](ChildId rank, UniqueFd socket) {
                behind_stdio_.insert(rank);
@@ -228,7 +238,21 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
     settled(rank);
   }
 
+  // What a host has logged, as ours.
+  void pass_on(Rank rank, log::Level level, const std::string& text) const {
+    const std::string& node = created_[rank].node;
+    const std::string line = text + " " + log::field("host_rank", std::to_string(rank)) + " " +
+                             log::field("host", node) + " " +
+                             log::field("host_pid", std::to_string(created_[rank].pid));
+    if (level == log::Level::kError) {
+      log::error(line);
+    } else {
+      log::warning(line);
+    }
+  }
+
   void on_running(ChildId rank) {
+    log_.running(rank, Clock::now());
     const auto& proc = started_[rank];
     publish(ProcRunning{.create_key = created_[rank].create_key,
                         .rank = rank,
@@ -238,6 +262,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   }
 
   void on_stopped(ChildId rank, const StopReason& reason, Children::Events::More) {
+    log_.ended(rank);
     publish(ProcStopped{.create_key = created_[rank].create_key, .rank = rank, .reason = reason});
     node_.engine.orphans.launch_ended();
     // One that exits by itself has cleaned up; one that was killed leaves what it had started to us. Procs
@@ -258,6 +283,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   // have a moment to fail as well, so that all that is wrong is told at once. A launch that fails because it
   // was cancelled by a stop is no failure of the allocation.
   void on_failed(ChildId rank, const Error& error) {
+    log_.ended(rank);
     if (failed_) return finish_if_ended();
     if (stopping_ && failures_.empty()) return finish_if_ended();
     ErrorInfo info = error.with_rank(rank).with_phase("launch").info();
@@ -336,6 +362,7 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
   std::uint64_t settled_count_ = 0;
   std::vector<Error> failures_;
   std::unique_ptr<Timer> settle_;
+  ChildLog log_;
   bool runs_here_ = false;
   bool failed_ = false;
   bool finished_ = false;
@@ -498,20 +525,15 @@ BootstrapCommand BootstrapCommand::stock() {
   for (const auto& folder : {is_client ? beside / "../../bin" : beside, installation_folder() / "bin"}) {
     const auto candidate = folder / "hostmesh-bootstrap";
     if (::access(candidate.c_str(), X_OK) == 0) {
-      return {.argv = {candidate.string()},
-              .environment = bootstrap::current_environment(),
-              .working_directory = {}};
+      return {.argv = {candidate.string()}, .environment = inherited_environment(), .working_directory = {}};
     }
   }
-  return {.argv = {"hostmesh-bootstrap"},
-          .environment = bootstrap::current_environment(),
-          .working_directory = {}};
+  return {.argv = {"hostmesh-bootstrap"}, .environment = inherited_environment(), .working_directory = {}};
 }
 
 BootstrapCommand BootstrapCommand::this_program() {
-  return {.argv = {running_program().string()},
-          .environment = bootstrap::current_environment(),
-          .working_directory = {}};
+  return {
+      .argv = {running_program().string()}, .environment = inherited_environment(), .working_directory = {}};
 }
 
 std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name,

@@ -22,6 +22,7 @@
 #include "hostmesh/channel/addr.hpp"
 #include "hostmesh/channel/detail/socket.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
+#include "hostmesh/process/environment.hpp"
 
 namespace hostmesh::bootstrap {
 
@@ -96,7 +97,7 @@ std::string variable(const std::vector<std::string>& environment, std::string_vi
 // The login's environment with what was sent in the place of what has the same name.
 std::vector<std::string> joined(const std::vector<std::string>& added) {
   std::vector<std::string> environment;
-  for (const std::string& entry : current_environment()) {
+  for (const std::string& entry : inherited_environment()) {
     const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
     const bool replaced = std::any_of(added.begin(), added.end(), [name](const std::string& each) {
       return std::string_view(each).substr(0, each.find('=')) == name;
@@ -183,7 +184,7 @@ void check_reach(const std::string& address) {
 // sshd says so: the client's address and port, and ours.
 void bind_where_login_came_in(std::vector<std::string>& environment) {
   if (!variable(environment, "HOSTMESH_TCP_BIND").empty()) return;
-  std::istringstream connection(variable(current_environment(), "SSH_CONNECTION"));
+  std::istringstream connection(variable(inherited_environment(), "SSH_CONNECTION"));
   std::string client;
   std::string port;
   std::string own;

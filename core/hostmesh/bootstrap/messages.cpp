@@ -109,13 +109,6 @@ Result<Payload> unpack_payload(ByteView bytes) {
   return read_body(bytes.subspan(head.size()));
 }
 
-std::vector<std::string> current_environment() {
-  std::vector<std::string> environment;
-  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry)
-    environment.emplace_back(*entry);
-  return environment;
-}
-
 std::vector<std::string> child_environment(const std::vector<std::string>& base,
                                            const std::vector<std::pair<std::string, std::string>>& added) {
   std::vector<std::string> environment;

@@ -134,7 +134,5 @@ inline constexpr const char* kModeStdio = "stdio";
 // `base` without our bootstrap names, and with `added` replacing those of the same name.
 std::vector<std::string> child_environment(const std::vector<std::string>& base,
                                            const std::vector<std::pair<std::string, std::string>>& added);
-// This process's environment as a list.
-std::vector<std::string> current_environment();
 
 }  // namespace hostmesh::bootstrap

@@ -1,6 +1,5 @@
 #include "hostmesh/mesh/host.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "hostmesh/actor/context.hpp"
+#include "hostmesh/alloc/child_log.hpp"
 #include "hostmesh/alloc/children.hpp"
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/bootstrap/in_process_launcher.hpp"
@@ -25,9 +25,10 @@ namespace hostmesh {
 
 namespace {
 
-bool is_folder(const std::string& path) {
-  struct stat about {};
-  return !path.empty() && ::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode);
+LaunchRequest::Stderr stderr_use(const ProcTemplate& proc) {
+  const bool merged =
+      proc.kind == ProcTemplate::Kind::kCommand && proc.stderr_use == ProcTemplate::Stderr::kWithStdout;
+  return merged ? LaunchRequest::Stderr::kWithStdout : LaunchRequest::Stderr::kOutput;
 }
 
 // Where the stock child lies on the client's machine says nothing about another one: there it is this
@@ -119,7 +120,11 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
         },
         node.config.get(attribute::kLaunchConcurrency),
         {.on_created = [this](ChildId id, const ChildCreated& event) { on_created(id, event); },
-         .on_running = [this](ChildId id) { change(id, Status::running()); },
+         .on_running =
+             [this](ChildId id) {
+               proc_log.running(id, Clock::now());
+               change(id, Status::running());
+             },
          .on_stopped = [this](ChildId id, const StopReason& reason,
                               Children::Events::More) { on_stopped(id, reason); },
          .on_failed = [this](ChildId id, const Error& error) { on_failed(id, error); },
@@ -203,9 +208,11 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
                          .incarnation = incarnation,
                          .argv = argv_of(request.proc),
                          .environment = {},
-                         .working_directory = folder_for(request.proc.working_directory),
+                         .working_directory = words.own_folder ? "" : request.proc.working_directory,
                          .stdin_payload = {},
-                         .stdin_use = LaunchRequest::Stdin::kPayloadThenEof};
+                         .stdin_use = LaunchRequest::Stdin::kPayloadThenEof,
+                         .folder_use = LaunchRequest::Folder::kPreferred,
+                         .stderr_use = stderr_use(request.proc)};
     const std::string rank = std::to_string(proc.rank);
     const std::string world = std::to_string(extent.num_ranks());
     std::vector<std::pair<std::string, std::string>> added{
@@ -250,11 +257,6 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     }
     launch.environment = bootstrap::child_environment(request.proc.environment, added);
     return launch;
-  }
-
-  // Empty: the host's own.
-  std::string folder_for(const std::string& clients) const {
-    return words.own_folder || !is_folder(clients) ? "" : clients;
   }
 
   static std::string name_of(const ProcEntry& proc) { return proc.mesh + "_" + std::to_string(proc.rank); }
@@ -303,7 +305,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   void on_output(ChildId id, Stream stream, ByteView bytes) {
     const ProcEntry& proc = procs[id];
     Mesh& mesh = meshes.at(proc.mesh);
-    if (!mesh.request.output) return;
+    if (!mesh.request.output) return keep_warnings(id, stream, bytes);
     if (mesh.dropping && mesh.outstanding >= mesh.request.output_window) {
       mesh.dropped += bytes.size();
       return;
@@ -321,6 +323,23 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     children_of(mesh).pause_output(id);
   }
 
+  // Nobody wants what a proc says, but its warnings are.
+  void keep_warnings(ChildId id, Stream stream, ByteView bytes) {
+    if (stream != Stream::kStderr) return;
+    const bool has_run = procs[id].state.status.kind >= StatusKind::kRunning;
+    proc_log.feed(id, has_run ? ChildLog::HasRun::kYes : ChildLog::HasRun::kNo, bytes, Clock::now());
+  }
+
+  void pass_on(ChildId id, log::Level level, const std::string& text) const {
+    const std::string line = text + " " + log::field("proc", name_of(procs[id])) + " " +
+                             log::field("proc_pid", std::to_string(procs[id].state.pid));
+    if (level == log::Level::kError) {
+      log::error(line);
+    } else {
+      log::warning(line);
+    }
+  }
+
   void output_taken(const OutputTaken& taken) {
     const auto found = meshes.find(taken.mesh);
     if (found == meshes.end()) return;
@@ -331,6 +350,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   }
 
   void on_stopped(ChildId id, const StopReason& reason) {
+    proc_log.ended(id);
     procs[id].state.reason = reason;
     if (reason.kind == StopReason::Kind::kWatchdog) ++given_up;
     change(id, status_of(reason));
@@ -338,9 +358,13 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   }
 
   void on_failed(ChildId id, const Error& error) {
+    proc_log.ended(id);
     const Error placed = error.with_rank(procs[id].rank).with_host(ref.addr().text()).with_phase("launch");
-    // Without the rank, so that ranks that failed alike are told together.
-    change(id, Status::failed(error.text()));
+    // Without the rank, so that ranks that failed alike are told together, and without what is known of all.
+    ErrorInfo info = error.info();
+    info.phase.clear();
+    info.command.clear();
+    change(id, Status::failed(Error(std::move(info)).text()));
     ended(id, std::nullopt, placed.text());
   }
 
@@ -378,6 +402,13 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     if (request.drops_output) release_output(mesh);
     for (const ChildId id : mesh.procs) stop_proc(id, request.grace);
     settle(request.mesh);
+  }
+
+  void signal(const SignalProcs& request) {
+    const auto found = meshes.find(request.mesh);
+    if (found == meshes.end() || request.signal < 1 || request.signal > SIGRTMAX) return;
+    Mesh& mesh = found->second;
+    for (const ChildId id : mesh.procs) children_of(mesh).signal(id, request.signal);
   }
 
   // In a shutdown, and while a spawn is undone, nobody may be taking output any more, and a command that is
@@ -489,6 +520,8 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
   Host* owner = nullptr;
   std::unique_ptr<Children> bootstrapped;  // each null until there are such procs
   std::unique_ptr<Children> plain;
+  ChildLog proc_log{
+      [this](ChildId id, log::Level level, const std::string& text) { pass_on(id, level, text); }};
   std::deque<ProcEntry> procs;
   std::map<std::string, Mesh> meshes;
   bool shutting_down = false;
@@ -526,6 +559,9 @@ void Host::output_taken(const OutputTaken& taken) {
 }
 void Host::stop(const StopProcs& request, std::function<void(std::vector<ProcChange>)> done) {
   impl_->stop(request, std::move(done));
+}
+void Host::signal(const SignalProcs& request) {
+  impl_->signal(request);
 }
 std::vector<ProcChange> Host::states(const std::string& mesh) const {
   return impl_->states(mesh);

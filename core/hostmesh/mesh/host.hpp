@@ -30,6 +30,9 @@ class Host {
   void output_taken(const OutputTaken& taken);
   // `done` when all procs of the mesh have ended.
   void stop(const StopProcs& request, std::function<void(std::vector<ProcChange>)> done);
+  // Hands a signal to the procs of the mesh. Neither an unknown mesh nor a number that is no signal does
+  // anything.
+  void signal(const SignalProcs& request);
   std::vector<ProcChange> states(const std::string& mesh) const;
   std::vector<std::string> meshes() const;
   // `done(given_up)` when no proc is left. Nothing can be created from here on.

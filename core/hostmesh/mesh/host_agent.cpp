@@ -32,6 +32,10 @@ void HostAgent::handle(Context&, const StopProcs& request, Reply<std::vector<Pro
   host_.stop(request, later(std::move(reply)));
 }
 
+void HostAgent::handle(Context&, const SignalProcs& request) {
+  host_.signal(request);
+}
+
 std::vector<ProcChange> HostAgent::handle(Context&, const GetProcStates& request) {
   return host_.states(request.mesh);
 }

@@ -18,6 +18,7 @@ class HostAgent final : public Actor {
   void handle(Context& context, const CreateProcs& request, Reply<void> reply);
   void handle(Context& context, const OutputTaken& taken);
   void handle(Context& context, const StopProcs& request, Reply<std::vector<ProcChange>> reply);
+  void handle(Context& context, const SignalProcs& request);
   std::vector<ProcChange> handle(Context& context, const GetProcStates& request);
   std::vector<std::string> handle(Context& context, const ListMeshes& request);
   void handle(Context& context, const ShutdownHost& request, Reply<HostDown> reply);

@@ -22,6 +22,19 @@ constexpr std::uint64_t kLeastOutputWindow = 64 << 10;
 // Once one proc has failed, how long the others may take to make the report complete.
 constexpr Duration kFailureSettle = std::chrono::seconds(2);
 
+// Of one proc, why it failed; of several, which are in which state.
+std::string spawn_failure_text(const std::vector<ProcChange>& procs, const StatusMesh& statuses) {
+  if (procs.size() == 1) {
+    if (procs.front().reason) return "the proc ended before it was up";  // how is told behind it
+    const Status& status = procs.front().status;
+    return status.kind == StatusKind::kFailed ? status.reason : "the proc did not start: " + status.text();
+  }
+  const auto failed =
+      std::ranges::count_if(procs, [](const auto& proc) { return !proc.status.is_healthy(); });
+  return std::to_string(failed) + " of " + std::to_string(procs.size()) +
+         " procs did not start; FROM..TO are the ranks from FROM to before TO: " + ranked_text(statuses);
+}
+
 }  // namespace
 
 std::string HostTable::text(Rank rank) const {
@@ -419,7 +432,8 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
       .proc = {.kind = procs->options.command ? ProcTemplate::Kind::kCommand : ProcTemplate::Kind::kBootstrap,
                .argv = program.argv,
                .environment = program.environment,
-               .working_directory = program.working_directory},
+               .working_directory = program.working_directory,
+               .stderr_use = procs->options.stderr_use},
       .config = config.propagated(),
       .ready_within = ready_within,
       .changes = changes,
@@ -507,7 +521,7 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
     statuses.push_back(proc.status);
   }
   const auto status_mesh = value_or_throw(StatusMesh::from_dense(*whole, std::move(statuses)));
-  info.message = "error spawning proc mesh: statuses: " + ranked_text(status_mesh);
+  info.message = spawn_failure_text(seen, status_mesh);
   procs->is_undone = true;
   try {
     (void)mesh.stop();

@@ -29,6 +29,9 @@ struct ProcOptions {
   // Set: the procs are this plain command; otherwise `bootstrap`, which must call bootstrap_if_child().
   std::optional<BootstrapCommand> command{};
   BootstrapCommand bootstrap = BootstrapCommand::stock();
+  // What becomes of a command's stderr. kWithStdout: it has one pipe for both streams, so that on_output gets
+  // all as kStdout, in the order of its writes.
+  ProcTemplate::Stderr stderr_use = ProcTemplate::Stderr::kOwn;
   // For all procs to be running: altogether, and without any news at all. Unset: MESH_PROC_SPAWN_MAX_IDLE for
   // both.
   std::optional<Duration> within{};

@@ -65,7 +65,12 @@ struct ProcTemplate {
   Kind kind = Kind::kBootstrap;
   std::vector<std::string> argv;
   std::vector<std::string> environment;  // "NAME=value", complete but for what the host adds for each rank
-  std::string working_directory;         // used where it exists on the host
+  std::string working_directory;         // used where it can be entered on the host
+  enum class Stderr : std::uint8_t {
+    kOwn = 1,         // a stream of its own
+    kWithStdout = 2,  // what a command writes to it comes as stdout, in the order of the writes
+  };
+  Stderr stderr_use = Stderr::kOwn;  // of kCommand
 };
 
 // A rank's status and what belongs to it.
@@ -129,6 +134,14 @@ struct StopProcs {
   bool drops_output = false;  // nobody takes it any more: what exceeds the window does not hold the end back
 };
 
+// A signal for each proc of the mesh here that runs or is being stopped, and for its process group. Procs
+// that have not started yet do not get it: they could not have prepared for it.
+struct SignalProcs {
+  static constexpr std::string_view kMessage = "host_agent.signal_procs";
+  std::string mesh;
+  std::int32_t signal = 0;  // 1 to 64, as Linux counts them on most machines
+};
+
 struct GetProcStates {
   static constexpr std::string_view kMessage = "host_agent.get_proc_states";
   using Reply = std::vector<ProcChange>;
@@ -166,7 +179,8 @@ struct ProcAgentProtocol {
   using Handles = Messages<SpawnActor, StopActor, GetConfig>;
 };
 struct HostAgentProtocol {
-  using Handles = Messages<CreateProcs, OutputTaken, StopProcs, GetProcStates, ListMeshes, ShutdownHost>;
+  using Handles =
+      Messages<CreateProcs, OutputTaken, StopProcs, SignalProcs, GetProcStates, ListMeshes, ShutdownHost>;
 };
 
 }  // namespace hostmesh

@@ -1,6 +1,7 @@
 #include "hostmesh/mesh/proc_mesh.hpp"
 
 #include <algorithm>
+#include <csignal>
 
 #include "hostmesh/mesh/host_mesh_impl.hpp"
 
@@ -169,6 +170,21 @@ std::vector<ProcChange> ProcMesh::stop(std::optional<Duration> grace) {
   }
   if (!failures.empty()) throw error_of_ranks("stop", failures, impl_->extent.num_ranks());
   return procs();
+}
+
+void ProcMesh::signal(int number) {
+  if (number < 1 || number > SIGRTMAX)
+    throw Error(Cause::kInvalidArgument, "there is no signal " + std::to_string(number));
+  std::vector<HostRef> alive;
+  {
+    const std::lock_guard lock(impl_->hosts->mutex);
+    for (const HostTable::Host& host : impl_->hosts->hosts) {
+      if (!host.ended) alive.push_back(host.ref);
+    }
+  }
+  for (const HostRef& host : alive) {
+    client().send(host.agent(), SignalProcs{.mesh = impl_->name, .signal = number});
+  }
 }
 
 void ProcMesh::output_taken(Rank rank, std::uint64_t bytes) {

@@ -55,6 +55,15 @@ class ProcMesh {
   // host did not answer in time.
   std::vector<ProcChange> stop(std::optional<Duration> grace = std::nullopt);
 
+  // Sends a signal to each proc that runs, and to its whole process group; a command that forks passes
+  // nothing on. Any thread, the reactor's too: it does not wait, and what is asked of the hosts later, such
+  // as stop(), comes after it. A proc that is still being started, or has ended, does not get the signal. A
+  // proc that takes actors is signalled like a command: unless its program handles the signal, it does what
+  // the signal does to any program. Procs inside this process take TERM, INT and HUP (they stop in order) and
+  // KILL, and ignore others. A host that may not signal a proc logs a warning. Throws Error
+  // (kInvalidArgument) when there is no such signal; a host that is gone is passed over.
+  void signal(int number);
+
   // The receiver of output calls this as it takes it; commands are held back while too much is not taken.
   void output_taken(Rank rank, std::uint64_t bytes);
 

@@ -20,6 +20,7 @@
 #include "hostmesh/plugin/installation.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
+#include "hostmesh/process/environment.hpp"
 #include "hostmesh/process/spawn.hpp"
 
 namespace hostmesh {
@@ -39,13 +40,6 @@ bool is_loaded(const std::filesystem::path& file) {
 bool is_installed(const std::filesystem::path& file) {
   std::error_code failure;
   return std::filesystem::equivalent(file.parent_path(), installed_plugin_folder(), failure);
-}
-
-std::vector<std::string> environment() {
-  std::vector<std::string> variables;
-  for (char** entry = ::environ; *entry != nullptr; ++entry) variables.emplace_back(*entry);
-  std::erase_if(variables, [](const std::string& each) { return each.find('=') + 1 <= 1; });
-  return variables;
 }
 
 struct Pipe {
@@ -168,7 +162,7 @@ Result<> probe_plugin(const std::filesystem::path& file, const ProbeOptions& opt
   // Ours alone: it is read together with others.
   ::fcntl(pipe->read.get(), F_SETFL, O_NONBLOCK);
   auto spawned = spawn({.argv = {program.string(), file.string()},
-                        .environment = environment(),
+                        .environment = inherited_environment(),
                         .working_directory = {},
                         .stdout_mode = StdioMode::kNull,
                         .parent_death_signal = SIGKILL,

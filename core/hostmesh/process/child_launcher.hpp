@@ -41,7 +41,12 @@ struct LaunchRequest {
   enum class Start : std::uint8_t { kExec, kForkServer } start = Start::kExec;
   // kBootstrap: a child that connects to its owner, if need be over its stdin and stdout.
   enum class Protocol : std::uint8_t { kNone, kBootstrap } protocol = Protocol::kNone;
-  // Only launchers of local processes know the following two.
+  // Only launchers of local processes know the following four.
+  // kPreferred: a working directory that is not there, or cannot be entered, is the launcher's own.
+  enum class Folder : std::uint8_t { kRequired, kPreferred } folder_use = Folder::kRequired;
+  // kWithStdout: one pipe for both, so that the order of what is written is kept; all of it is stdout. Not
+  // with a marker, a channel or a fork server.
+  enum class Stderr : std::uint8_t { kOutput, kWithStdout } stderr_use = Stderr::kOutput;
   // The launch begins when this has come on stdout; what comes before is a greeting, at most 64 KiB. Empty:
   // it begins at once.
   std::string marker;

@@ -54,6 +54,19 @@ Sequence sequence_at(std::string_view text, std::size_t at) {
   return {length, true};
 }
 
+// The text without the start of a character at its end.
+std::string_view whole_characters(std::string_view text) {
+  for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
+    const std::size_t at = text.size() - back;
+    if (is_continuation(byte_at(text, at))) continue;
+    const std::uint8_t lead = byte_at(text, at);
+    const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 1;
+    const bool may_become_one = length > back && lead <= 0xF4 && sequence_at(text, at).bytes == back;
+    return may_become_one ? text.substr(0, at) : text;
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string valid_utf8(std::string_view bytes) {
@@ -85,6 +98,7 @@ void LineSplitter::feed(ByteView chunk, const Sink& sink) {
     std::string_view part = rest.substr(0, newline);
     rest.remove_prefix(whole ? newline + 1 : rest.size());
     if (pending_.empty() && whole && part.size() <= max_line_) {
+      goes_on_ = false;
       sink({.text = part, .continued = false});  // the common case, without a copy
       continue;
     }
@@ -96,6 +110,7 @@ void LineSplitter::feed(ByteView chunk, const Sink& sink) {
       if (pending_.size() > max_line_) give_piece(sink);
     }
     if (whole) {
+      goes_on_ = false;
       const std::string line = std::exchange(pending_, std::string());
       sink({.text = line, .continued = false});
     }
@@ -106,11 +121,21 @@ void LineSplitter::give_piece(const Sink& sink) {
   std::string all = std::exchange(pending_, std::string());
   const std::string_view piece = utf8_prefix(all, max_line_);
   pending_ = all.substr(piece.size());
+  goes_on_ = true;
+  sink({.text = piece, .continued = true});
+}
+
+void LineSplitter::give_held(const Sink& sink) {
+  const std::string all = std::exchange(pending_, std::string());
+  const std::string_view piece = whole_characters(all);
+  pending_ = all.substr(piece.size());
+  if (piece.empty()) return;
+  goes_on_ = true;
   sink({.text = piece, .continued = true});
 }
 
 void LineSplitter::finish(const Sink& sink) {
-  if (pending_.empty()) return;
+  if (!std::exchange(goes_on_, false) && pending_.empty()) return;
   const std::string line = std::exchange(pending_, std::string());
   sink({.text = line, .continued = false});
 }

@@ -31,7 +31,11 @@ class LineSplitter {
   // Gives each line that is complete to `sink`, and pieces of one longer than max_line; pieces end at the
   // border of a UTF-8 character where there is one.
   void feed(ByteView chunk, const Sink& sink);
-  // The end of the stream: gives out a last line that has no '\n'. Afterwards it is as new.
+  // Gives out what is held back for want of a '\n' as a piece of a line that goes on, but for a UTF-8
+  // character of which the rest is still to come.
+  void give_held(const Sink& sink);
+  // The end of the stream: gives out a last line that has no '\n', or the empty end of one whose pieces are
+  // all given out. Afterwards it is as new.
   void finish(const Sink& sink);
   // Bytes held back for want of a '\n'.
   std::size_t pending() const { return pending_.size(); }
@@ -41,6 +45,7 @@ class LineSplitter {
 
   std::size_t max_line_;
   std::string pending_;
+  bool goes_on_ = false;  // the last piece given out was not the end of its line
 };
 
 // The last non-empty lines, fit for people: valid UTF-8, each at most 4 KiB with a mark where it was cut.

@@ -186,10 +186,13 @@ void LocalLauncher::State::ended(LaunchId id, const ExitStatus& status) {
 
 void LocalLauncher::State::send(LaunchId id, ChildProcess& process, int signal_number) {
   const auto sent = process.signal_group(signal_number);
-  if (!sent) {
-    log::warning("a child could not be signalled " + log::field("launch", std::to_string(id)) + " " +
-                 log::field("error", sent.error().text()));
-  }
+  if (sent) return;
+  const bool is_strangers = sent.error().info().os_error == EPERM;
+  log::warning(std::string(is_strangers
+                               ? "a child has become another user's and can be ended by that user or root "
+                                 "alone "
+                               : "a child could not be signalled ") +
+               log::field("launch", std::to_string(id)) + " " + log::field("error", sent.error().text()));
 }
 
 LocalLauncher::LocalLauncher(Reactor& reactor, LaunchThread& launch_thread, Options options, Events events)
@@ -223,6 +226,9 @@ void LocalLauncher::launch(LaunchId id, LaunchRequest request) {
   spawn.working_directory = std::move(request.working_directory);
   spawn.stdin_mode = is_channel ? StdioMode::kSocket : StdioMode::kPipe;
   if (is_channel) spawn.stdout_mode = StdioMode::kSocket;
+  if (request.stderr_use == LaunchRequest::Stderr::kWithStdout) spawn.stderr_mode = StdioMode::kStdout;
+  if (request.folder_use == LaunchRequest::Folder::kPreferred)
+    spawn.working_directory_is = WorkingDirectory::kPreferred;
   spawn.parent_death_signal = state_->options.parent_death_signal;
   spawn.restore_nofile = state_->options.descriptor_limit;
   spawn.registry = state_->options.registry;

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,9 +12,11 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <set>
 #include <utility>
 
+#include "hostmesh/base/log.hpp"
 #include "hostmesh/process/child_registry.hpp"
 #include "hostmesh/process/detail/launch_pad.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
@@ -56,6 +59,9 @@ std::optional<std::string> objection(const SpawnRequest& request) {
   const bool socket = request.stdin_mode == StdioMode::kSocket;
   if (socket != (request.stdout_mode == StdioMode::kSocket) || request.stderr_mode == StdioMode::kSocket)
     return "a socket is for stdin and stdout together";
+  if (request.stdin_mode == StdioMode::kStdout || request.stdout_mode == StdioMode::kStdout ||
+      (socket && request.stderr_mode == StdioMode::kStdout))
+    return "only stderr can be what stdout is, and not where that is a socket";
   std::set<int> numbers;
   for (const PassedFd& passed : request.passed) {
     const std::string name =
@@ -233,6 +239,8 @@ class Launch {
         ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
       }
       child_end = child_ends_[0].get();
+    } else if (mode == StdioMode::kStdout) {
+      child_end = moves_.at(STDOUT_FILENO).source;
     } else if (mode == StdioMode::kPipe) {
       std::array<int, 2> ends{};
       if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -268,6 +276,7 @@ class Launch {
     plan_.environment = environment_.data();
     plan_.working_directory =
         request_.working_directory.empty() ? nullptr : request_.working_directory.c_str();
+    plan_.may_stay = request_.working_directory_is == WorkingDirectory::kPreferred;
     plan_.moves = moves_.data();
     plan_.move_count = moves_.size();
     plan_.closed = closed_.data();
@@ -341,11 +350,38 @@ class Launch {
       reap_failed(pid);
       return detail::launch_error(request_, "watching the child", error);
     }
+    if (plan_.stayed != 0) tell_of_other_folder();
     spawned_.pid = pid;
     spawned_.pidfd = std::move(handle);
     spawned_.group = request_.group;
     spawned_.registry = request_.registry;
     return {};
+  }
+
+  // The parent is in it already, whether or not it can be entered by its name.
+  bool is_own_folder() const {
+    std::error_code failure;
+    if (std::filesystem::current_path(failure) == request_.working_directory) return true;
+    struct stat asked {};
+    struct stat own {};  // not by the name ".", which cannot be looked up in a folder that is closed to us
+    return ::stat(request_.working_directory.c_str(), &asked) == 0 &&
+           ::fstatat(AT_FDCWD, "", &own, AT_EMPTY_PATH) == 0 && asked.st_dev == own.st_dev &&
+           asked.st_ino == own.st_ino;
+  }
+
+  // A name that leads nowhere is what is to be expected on another machine.
+  void tell_of_other_folder() const {
+    if (is_own_folder()) return;
+    const std::string text =
+        "a process was started in this one's working directory, because its own cannot be entered " +
+        log::field("folder", request_.working_directory) + " " +
+        log::field("error", errno_text(plan_.stayed)) + " " +
+        log::field("command", command_text(request_.argv));
+    if (plan_.stayed == ENOENT || plan_.stayed == ENOTDIR) {
+      log::info(text);
+    } else {
+      log::warning(text);
+    }
   }
 
   const SpawnRequest& request_;

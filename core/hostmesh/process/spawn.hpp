@@ -39,16 +39,24 @@ struct PassedFd {
   int number = -1;  // 3 or more
 };
 
+// What becomes of a child whose working directory is not there, or cannot be entered by this user.
+enum class WorkingDirectory : std::uint8_t {
+  kRequired,   // it is not started
+  kPreferred,  // it starts in the parent's
+};
+
 // A value.
 struct SpawnRequest {
   // argv[0] with a '/' is the file; otherwise it is searched in the PATH of `environment` (/bin:/usr/bin
   // without one).
   std::vector<std::string> argv;
-  // "NAME=value", complete: nothing is inherited.
+  // "NAME=value", complete: nothing is inherited. inherited_environment() is what may be passed on of ours.
   std::vector<std::string> environment;
   // Empty: the parent's. A relative argv[0] and a relative PATH are seen from here.
   std::string working_directory;
-  // kSocket is for stdin and stdout, and for both or neither.
+  WorkingDirectory working_directory_is = WorkingDirectory::kRequired;
+  // kStdout is for stderr, where stdout is not a socket. kSocket is for stdin and stdout, and for both or
+  // neither.
   StdioMode stdin_mode = StdioMode::kNull;
   StdioMode stdout_mode = StdioMode::kPipe;
   StdioMode stderr_mode = StdioMode::kPipe;

@@ -10,6 +10,7 @@ enum class StdioMode : std::uint8_t {
   kNull,     // /dev/null
   kPipe,     // a pipe whose other end the parent holds
   kSocket,   // stdin and stdout together: one socket, whose other end the parent holds
+  kStdout,   // stderr only: what stdout is
   kInherit,  // the parent's own; /dev/null where the parent has none open
 };
 

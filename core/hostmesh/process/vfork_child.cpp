@@ -79,7 +79,8 @@ HOSTMESH_VFORK_CHILD LaunchStep prepare(ChildPlan& plan) {
   }
   if (!reset_signals()) return LaunchStep::kSignals;
   if (plan.working_directory != nullptr && ::syscall(SYS_chdir, plan.working_directory) < 0) {
-    return LaunchStep::kWorkingDirectory;
+    if (!plan.may_stay) return LaunchStep::kWorkingDirectory;
+    plan.stayed = errno;
   }
   if (plan.descriptor_limit != nullptr &&
       ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, plan.descriptor_limit, nullptr) < 0) {

@@ -38,6 +38,7 @@ struct ChildPlan {
   char* const* argv = nullptr;
   char* const* environment = nullptr;
   const char* working_directory = nullptr;  // or null
+  bool may_stay = false;                    // where the working directory cannot be entered
 
   DescriptorMove* moves = nullptr;
   std::size_t move_count = 0;
@@ -56,6 +57,7 @@ struct ChildPlan {
   // The answer; kNone when exec succeeded.
   LaunchStep failed = LaunchStep::kNone;
   int error = 0;
+  int stayed = 0;  // errno of the working directory that was not entered, where that is no failure
 };
 
 // For clone(); `plan` is a ChildPlan. Returns never, or by leaving the process with code 127.
