@@ -28,12 +28,34 @@ json::object reason_json(const StopReason& reason) {
     object["code"] = reason.code;
   }
   object["core_dumped"] = reason.core_dumped;
-  if (!reason.detail.empty()) object["detail"] = valid_utf8(reason.detail);
+  if (!reason.detail.empty()) object["detail"] = reason.detail;
   object["stderr_tail"] = std::move(tail);
   return object;
 }
 
-std::string as_line(const json::object& event) {
+// What is in an event comes from commands, plugins and machines, and none of them has promised UTF-8.
+void make_valid(json::value& value) {
+  if (auto* const text = value.if_string()) {
+    if (!is_valid_utf8(*text)) *text = valid_utf8(*text);
+  } else if (auto* const items = value.if_array()) {
+    for (json::value& item : *items) make_valid(item);
+  } else if (auto* const object = value.if_object()) {
+    json::object valid;
+    for (auto& [key, member] : *object) {
+      make_valid(member);
+      if (!is_valid_utf8(key)) valid[valid_utf8(key)] = member;
+    }
+    if (valid.empty()) return;
+    for (auto& [key, member] : *object) {
+      if (is_valid_utf8(key)) valid[key] = std::move(member);
+    }
+    *object = std::move(valid);
+  }
+}
+
+// The one place where an event becomes text.
+std::string as_line(json::value event) {
+  make_valid(event);
   return json::serialize(event) + "\n";
 }
 
@@ -68,7 +90,7 @@ void Printer::state(const ProcState& state, double t) {
     event = {{"event", "failed"}, {"description", failed->error.text()}};
   }
   event["t"] = t;
-  write(STDOUT_FILENO, as_line(event));
+  write(STDOUT_FILENO, as_line(std::move(event)));
 }
 
 void Printer::proc(const ProcChange& change, const ProcId& id, double t) {
@@ -108,9 +130,9 @@ void Printer::line(Rank rank, ProcOutput::What stream, const Line& line) {
     json::object event{{"event", "output"},
                        {"rank", rank},
                        {"stream", to_stdout ? "stdout" : "stderr"},
-                       {"line", valid_utf8(line.text)}};
+                       {"line", line.text}};
     if (line.continued) event["continued"] = true;
-    write(STDOUT_FILENO, as_line(event));
+    write(STDOUT_FILENO, as_line(std::move(event)));
     return;
   }
   const int fd = to_stdout ? STDOUT_FILENO : STDERR_FILENO;
@@ -130,7 +152,7 @@ void Printer::exit(const ProcOutput& end, double t) {
   if (format_ != Format::kJson) return;
   json::object event{{"event", "exit"}, {"rank", end.rank}};
   if (!end.reason) {
-    event["failure"] = valid_utf8(end.failure);
+    event["failure"] = end.failure;
   } else if (end.reason->signal != 0) {
     event["signal"] = end.reason->signal;
     if (end.reason->core_dumped) event["core_dumped"] = true;
@@ -138,10 +160,10 @@ void Printer::exit(const ProcOutput& end, double t) {
              end.reason->kind == StopReason::Kind::kExited) {
     event["code"] = end.reason->code;
   } else {
-    event["failure"] = valid_utf8(end.reason->text());
+    event["failure"] = end.reason->text();
   }
   event["t"] = t;
-  write(STDOUT_FILENO, as_line(event));
+  write(STDOUT_FILENO, as_line(std::move(event)));
 }
 
 void Printer::end(int status, const Times& times) {
