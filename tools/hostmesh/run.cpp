@@ -20,6 +20,7 @@
 #include "commands.hpp"
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/base/thread.hpp"
 #include "hostmesh/hostmesh.hpp"
 #include "printer.hpp"
 #include "signals.hpp"
@@ -151,7 +152,12 @@ class Run {
     if (per_host.num_ranks() == 0)
       throw Error(Cause::kInvalidArgument, "--per-host " + options_.per_host + " is no proc");
 
-    Runtime runtime({}, {.descendants = RuntimeOptions::Descendants::kWholeProcess});
+    Runtime runtime(
+        {}, {.descendants = RuntimeOptions::Descendants::kWholeProcess, .on_failure = [](const Error& error) {
+               // What has been started hears from the kernel that we are gone.
+               std::fprintf(stderr, "hostmesh: %s\n", error.what());
+               ::_exit(kNotComeUpStatus);
+             }});
     const Watch watch(emergency_, runtime);
     std::unique_ptr<Allocator> allocator;
     try {
@@ -237,10 +243,10 @@ class Run {
     std::uint64_t left = procs.extent().num_ranks();
     bool stopping = false;
     std::optional<Error> stop_problem;
-    std::jthread stopper;  // the stop waits for the commands, and those for us to take their output
+    std::thread stopper;  // the stop waits for the commands, and those for us to take their output
     const auto stop_all = [&] {
       if (std::exchange(stopping, true)) return;
-      stopper = std::jthread([&] {
+      auto started = start_thread("hm-stop", [&] {
         try {
           procs.stop();
         } catch (const Error& error) {
@@ -248,6 +254,15 @@ class Run {
         }
         events_.push({StopEnded{}});
       });
+      if (started) {
+        stopper = *std::move(started);
+        return;
+      }
+      // The hosts take all that runs on them with them.
+      complain(started.error().with_phase("stop"));
+      stop_problem = started.error();
+      emergency_.fire();
+      events_.push({StopEnded{}});
     };
     while (left > 0) {
       std::optional<Event> event = events_.try_pop();

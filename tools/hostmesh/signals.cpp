@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "hostmesh/base/thread.hpp"
+
 namespace hostmesh::cli {
 
 namespace {
@@ -76,7 +78,8 @@ Signals::Signals(std::function<void(int, int)> on_signal) : impl_(std::make_uniq
   impl_->on_signal = std::move(on_signal);
   const sigset_t set = awaited_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  impl_->thread = std::thread([this] { impl_->run(); });
+  impl_->thread =
+      hostmesh::value_or_throw(hostmesh::start_thread("hm-signals", [impl = impl_.get()] { impl->run(); }));
 }
 
 Signals::~Signals() {

@@ -26,10 +26,15 @@ struct RuntimeOptions {
   // ours, to be collected and, at the end, killed. kShared: other code starts processes here too, and only
   // what hostmesh started is touched.
   enum class Descendants : std::uint8_t { kShared, kWholeProcess } descendants = Descendants::kShared;
+  // Called on the reactor thread when something on it failed that nobody can be told of, as when there is no
+  // memory or a callback of the program's threw. The default logs it and ends all calls with this error; what
+  // was allocated can then only be let go of, which kills it.
+  std::function<void(const Error&)> on_failure{};
 };
 
 class Runtime {
  public:
+  // Throws an Error, with kResourceLimit when there is no thread, descriptor or memory for it.
   explicit Runtime(ActorTable actors = {}, RuntimeOptions options = {});
   // Waits for the reactor's current handler, never for children. A reactor that is blocked for good (a plugin
   // does not return) is logged, and left behind with its thread.

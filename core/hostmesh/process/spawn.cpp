@@ -14,6 +14,7 @@
 #include <set>
 #include <utility>
 
+#include "hostmesh/base/fault.hpp"
 #include "hostmesh/process/child_registry.hpp"
 #include "hostmesh/process/detail/launch_pad.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
@@ -288,8 +289,8 @@ class Launch {
     if (stack == nullptr) return detail::launch_error(request_, "making a stack for the child", errno);
     int pidfd = -1;
     pid_t pid = -1;
-    int clone_error = 0;
-    {
+    int clone_error = fault::next(fault::Point::kProcess);
+    if (clone_error == 0) {
       const AllSignalsBlocked blocked;
       pid = HOSTMESH_CLONE(detail::run_vfork_child, stack,
                            CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD, &plan_, &pidfd);
