@@ -10,6 +10,7 @@
 
 #include "commands.hpp"
 #include "hostmesh/base/error.hpp"
+#include "hostmesh/base/foreign_code.hpp"
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/conformance/conformance.hpp"
 
@@ -50,7 +51,7 @@ int status_of(const hostmesh::Error& error) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   fill_standard_descriptors();
   // It has a parser of its own, which it shares with the test programs of plugins.
   if (argc > 1 && std::string_view(argv[1]) == "conformance") {
@@ -107,6 +108,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageStatus;
   }
+  hostmesh::report_crashes_of_foreign_code();
   try {
     if (*run_command) {
       verbosity_count(verbose);
@@ -119,9 +121,9 @@ int main(int argc, char** argv) {
   } catch (const hostmesh::Error& error) {
     std::fprintf(stderr, "hostmesh: %s\n", error.what());
     return status_of(error);
-  } catch (const std::exception& error) {  // no thread or no memory to be had
-    std::fprintf(stderr, "hostmesh: %s\n", error.what());
-    return kNotComeUpStatus;
   }
   return kUsageStatus;
+} catch (...) {  // no thread or no memory to be had
+  std::fprintf(stderr, "hostmesh: %s\n", hostmesh::error_of_exception("the command failed", "").what());
+  return kNotComeUpStatus;
 }
