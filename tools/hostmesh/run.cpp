@@ -132,6 +132,15 @@ class Watch {
   Emergency& emergency_;
 };
 
+// A thread that is waited for, whatever happens to its owner.
+struct Joined {
+  ~Joined() { join(); }
+  void join() {
+    if (thread.joinable()) thread.join();
+  }
+  std::thread thread;
+};
+
 class Run {
  public:
   explicit Run(const RunOptions& options)
@@ -243,7 +252,7 @@ class Run {
     std::uint64_t left = procs.extent().num_ranks();
     bool stopping = false;
     std::optional<Error> stop_problem;
-    std::thread stopper;  // the stop waits for the commands, and those for us to take their output
+    Joined stopper;  // the stop waits for the commands, and those for us to take their output
     const auto stop_all = [&] {
       if (std::exchange(stopping, true)) return;
       auto started = start_thread("hm-stop", [&] {
@@ -255,7 +264,7 @@ class Run {
         events_.push({StopEnded{}});
       });
       if (started) {
-        stopper = *std::move(started);
+        stopper.thread = *std::move(started);
         return;
       }
       // The hosts take all that runs on them with them.
@@ -298,7 +307,7 @@ class Run {
         }
       }
     }
-    if (stopper.joinable()) stopper.join();
+    stopper.join();
     if (stop_problem && !emergency_.fired()) complain(*stop_problem);
     printer_.flush();
     return status;
