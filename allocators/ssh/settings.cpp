@@ -13,6 +13,7 @@
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
 
 namespace hostmesh_ssh {
 
@@ -42,7 +43,10 @@ std::vector<Target> hosts_of(const Config& config) {
     hosts = hostmesh_ssh::parse_hosts(config.list("hosts"));
     const std::string& file = config.text("hosts_file");
     if (!file.empty()) {
+      errno = 0;
       std::ifstream in(file, std::ios::binary);
+      if (!in && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+        throw std::system_error(errno, std::generic_category(), "option 'hosts_file': " + file);
       std::ostringstream text;
       if (!(text << in.rdbuf()))
         misconfigured("option 'hosts_file': " + file + " cannot be read, or is empty");

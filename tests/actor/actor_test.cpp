@@ -2,6 +2,7 @@
 #include <atomic>
 
 #include "actor/support.hpp"
+#include "hostmesh/base/fault.hpp"
 
 namespace hostmesh {
 namespace {
@@ -140,6 +141,42 @@ TEST_F(Actors, StartThreadsWithTheFirstUserActorOnly) {
   const auto user = value_or_throw(proc_.spawn("user", std::make_unique<Counter>(4)));
   EXPECT_EQ(client_.call(user, Read{}, soon()), 4);
   EXPECT_GE(node_.system().workers().started(), 1U);
+}
+
+TEST_F(Actors, OfASystemAnswerACallWithTheExceptionAndLiveOn) {
+  const auto agent = value_or_throw(proc_.spawn(
+      "agent", std::make_unique<Counter>(3),
+      {.where = Where::kReactor, .owner = {}, .on_exception = SpawnOptions::OnException::kEndsMessage}));
+  try {
+    client_.call(agent, FailCalled{"no such luck"}, soon());
+    FAIL() << "it has answered";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.cause(), Cause::kRemote);
+    EXPECT_NE(error.text().find("no such luck"), std::string::npos) << error.text();
+  }
+  client_.send(agent, Fail{"in a cast"});
+  EXPECT_EQ(client_.call(agent, Read{}, soon()), 3);
+}
+
+TEST_F(Actors, ForWhichThereIsNoThreadAreNotSpawnedAndLaterOnesAre) {
+  fault::set_plan("client:thread:1");
+  const auto refused = proc_.spawn("first", std::make_unique<Counter>(3));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().cause(), Cause::kResourceLimit) << refused.error().text();
+  EXPECT_EQ(refused.error().info().phase, "spawn");
+  const auto next = value_or_throw(proc_.spawn("next", std::make_unique<Counter>(4)));
+  fault::set_plan("client:thread:1+");
+  // One that blocks, and no thread for the other: it waits its turn.
+  Gate release;
+  Record<bool> released;
+  const auto blocked = value_or_throw(proc_.spawn(
+      "blocked", std::make_unique<Scripted>([&](Context&, std::uint64_t) { released.add(release.wait()); })));
+  client_.send(blocked, Do{});
+  release.open();
+  EXPECT_EQ(client_.call(next, Read{}, soon()), 4);
+  EXPECT_TRUE(released.wait(1));
+  EXPECT_EQ(node_.system().workers().started(), 1U);
+  fault::set_plan("");
 }
 
 TEST_F(Actors, ShareTheirThreadFairly) {

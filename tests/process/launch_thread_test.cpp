@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "fixture.hpp"
+#include "hostmesh/base/fault.hpp"
 
 namespace hostmesh::test {
 namespace {
@@ -23,6 +24,23 @@ TEST_F(Launching, TheThreadStartsWithTheFirstLaunch) {
   const std::size_t before = threads();
   LaunchThread idle;
   EXPECT_EQ(threads(), before);
+}
+
+TEST_F(Launching, WithoutAThreadForItALaunchFailsAndTheNextOneTriesAgain) {
+  LaunchThread launcher;
+  fault::set_plan("client:thread:1");
+  std::optional<Error> error;
+  launcher.launch(shell("true"), [&](const Result<SpawnedProcess>& child) {
+    if (!child) error = child.error();
+  });
+  fault::set_plan("");
+  ASSERT_TRUE(error) << "the answer comes inside the call";
+  EXPECT_EQ(error->cause(), Cause::kResourceLimit);
+  EXPECT_EQ(error->info().phase, "launch");
+  std::promise<bool> launched;
+  launcher.launch(shell("true"),
+                  [&](const Result<SpawnedProcess>& child) { launched.set_value(child.has_value()); });
+  EXPECT_TRUE(launched.get_future().get());
 }
 
 TEST_F(Launching, AnswersComeInTheOrderOfTheCallsFailuresToo) {

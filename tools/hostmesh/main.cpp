@@ -12,6 +12,7 @@
 
 #include "commands.hpp"
 #include "hostmesh/base/error.hpp"
+#include "hostmesh/base/foreign_code.hpp"
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/conformance/conformance.hpp"
 #include "hostmesh/process/spawn.hpp"
@@ -110,7 +111,7 @@ int unexpected_words(CLI::App& run, const std::vector<std::string>& argv,
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   fill_standard_descriptors();
   // It has a parser of its own, which it shares with the test programs of plugins.
   if (argc > 1 && std::string_view(argv[1]) == "conformance") {
@@ -187,6 +188,7 @@ int main(int argc, char** argv) {
       return usage_error("COMMAND is missing", "write: hostmesh run [OPTIONS] -- COMMAND [ARG...]");
     run_options.command = command;
   }
+  hostmesh::report_crashes_of_foreign_code();
   try {
     if (*run_command) {
       verbosity_count(verbose);
@@ -201,9 +203,9 @@ int main(int argc, char** argv) {
   } catch (const hostmesh::Error& error) {
     std::fprintf(stderr, "hostmesh: %s\n", error.what());
     return status_of(error);
-  } catch (const std::exception& error) {  // no thread or no memory to be had
-    std::fprintf(stderr, "hostmesh: %s\n", error.what());
-    return kNotComeUpStatus;
   }
   return kUsageStatus;
+} catch (...) {  // no thread or no memory to be had
+  std::fprintf(stderr, "hostmesh: %s\n", hostmesh::error_of_exception("the command failed", "").what());
+  return kNotComeUpStatus;
 }

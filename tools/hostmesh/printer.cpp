@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "hostmesh/base/text.hpp"
+
 namespace hostmesh::cli {
 
 namespace json = boost::json;
@@ -31,9 +33,29 @@ json::object reason_json(const StopReason& reason) {
     object["code"] = reason.code;
   }
   object["core_dumped"] = reason.core_dumped;
-  if (!reason.detail.empty()) object["detail"] = valid_utf8(reason.detail);
+  if (!reason.detail.empty()) object["detail"] = reason.detail;
   object["stderr_tail"] = std::move(tail);
   return object;
+}
+
+// What is in an event comes from commands, plugins and machines, and none of them has promised UTF-8.
+void make_valid(json::value& value) {
+  if (auto* const text = value.if_string()) {
+    if (!is_valid_utf8(*text)) *text = valid_utf8(*text);
+  } else if (auto* const items = value.if_array()) {
+    for (json::value& item : *items) make_valid(item);
+  } else if (auto* const object = value.if_object()) {
+    json::object valid;
+    for (auto& [key, member] : *object) {
+      make_valid(member);
+      if (!is_valid_utf8(key)) valid[valid_utf8(key)] = member;
+    }
+    if (valid.empty()) return;
+    for (auto& [key, member] : *object) {
+      if (is_valid_utf8(key)) valid[key] = std::move(member);
+    }
+    *object = std::move(valid);
+  }
 }
 
 bool are_one_file(int one, int other) {
@@ -51,9 +73,10 @@ std::string seconds_text(double seconds) {
   return failed == std::errc() ? std::string(text.data(), end) : "0";
 }
 
-// The event with these times as its last members.
-std::string as_line(const json::object& event,
-                    const std::vector<std::pair<std::string_view, double>>& times = {}) {
+// The one place where an event becomes text, with these times as its last members.
+std::string as_line(json::object object, const std::vector<std::pair<std::string_view, double>>& times = {}) {
+  json::value event(std::move(object));
+  make_valid(event);
   std::string line = json::serialize(event);
   line.pop_back();
   for (const auto& [name, seconds] : times)
@@ -125,9 +148,9 @@ void Printer::output(const ProcOutput& output, double t, HeldLines::TimePoint wh
 void Printer::line(Rank rank, Stream stream, const Line& line) {
   if (format_ == Format::kJson) {
     json::object event{
-        {"event", "output"}, {"rank", rank}, {"stream", to_string(stream)}, {"line", valid_utf8(line.text)}};
+        {"event", "output"}, {"rank", rank}, {"stream", to_string(stream)}, {"line", line.text}};
     if (line.continued) event["continued"] = true;
-    write(STDOUT_FILENO, as_line(event));
+    write(STDOUT_FILENO, as_line(std::move(event)));
     return;
   }
   const int fd = target(stream == Stream::kStdout ? STDOUT_FILENO : STDERR_FILENO);
@@ -141,7 +164,7 @@ void Printer::exit(const ProcOutput& end, double t) {
   }
   json::object event{{"event", "exit"}, {"rank", end.rank}};
   if (!end.reason) {
-    event["failure"] = valid_utf8(end.failure);
+    event["failure"] = end.failure;
   } else if (end.reason->signal != 0) {
     event["signal"] = end.reason->signal;
     if (end.reason->core_dumped) event["core_dumped"] = true;
@@ -149,11 +172,11 @@ void Printer::exit(const ProcOutput& end, double t) {
              end.reason->kind == StopReason::Kind::kExited) {
     event["code"] = end.reason->code;
   } else {
-    event["failure"] = valid_utf8(end.reason->text());
+    event["failure"] = end.reason->text();
   }
   if (end.reason && !end.reason->left_behind.empty()) {
     json::array killed;
-    for (const std::string& name : end.reason->left_behind) killed.emplace_back(valid_utf8(name));
+    for (const std::string& name : end.reason->left_behind) killed.emplace_back(name);
     event["killed"] = std::move(killed);
   }
   write(STDOUT_FILENO, as_line(event, {{"t", t}}));
@@ -165,14 +188,14 @@ void Printer::left_behind(std::optional<Rank> rank, const std::vector<std::strin
     json::object event{{"event", "left_behind"}};
     if (rank) event["rank"] = *rank;
     json::array list;
-    for (const std::string& name : names) list.emplace_back(valid_utf8(name));
+    for (const std::string& name : names) list.emplace_back(name);
     event["killed"] = std::move(list);
     return write(STDOUT_FILENO, as_line(event, {{"t", t}}));
   }
   std::string text = rank ? "rank " + std::to_string(*rank) + ": " : "";
   text += std::to_string(names.size()) + (names.size() == 1 ? " process" : " processes") +
           " that the command had left running " + (names.size() == 1 ? "was" : "were") + " killed (";
-  for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : ", ") + valid_utf8(names[i]);
+  for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : ", ") + printable(names[i]);
   note(text + ")");
 }
 

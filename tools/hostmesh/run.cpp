@@ -20,6 +20,7 @@
 #include "commands.hpp"
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/base/thread.hpp"
 #include "hostmesh/hostmesh.hpp"
 #include "hostmesh/process/exit_status.hpp"
 #include "printer.hpp"
@@ -171,6 +172,15 @@ class Listening {
   Audience& audience_;
 };
 
+// A thread that is waited for, whatever happens to its owner.
+struct Joined {
+  ~Joined() { join(); }
+  void join() {
+    if (thread.joinable()) thread.join();
+  }
+  std::thread thread;
+};
+
 class Run {
  public:
   explicit Run(const RunOptions& options)
@@ -192,7 +202,12 @@ class Run {
       throw Error(Cause::kInvalidArgument, "--per-host " + options_.per_host + " is no proc");
 
     if (is_without_keeper()) return 128 + SIGKILL;  // killed before we could hear of it
-    Runtime runtime({}, {.descendants = RuntimeOptions::Descendants::kWholeProcess});
+    Runtime runtime(
+        {}, {.descendants = RuntimeOptions::Descendants::kWholeProcess, .on_failure = [](const Error& error) {
+               // What has been started hears from the kernel that we are gone.
+               std::fprintf(stderr, "hostmesh: %s\n", error.what());
+               ::_exit(kNotComeUpStatus);
+             }});
     const Watch watch(emergency_, runtime);
     std::unique_ptr<Allocator> allocator;
     try {
@@ -289,10 +304,10 @@ class Run {
     std::uint64_t left = procs.extent().num_ranks();
     bool stopping = false;
     std::optional<Error> stop_problem;
-    std::jthread stopper;  // the stop waits for the commands, and those for us to take their output
+    Joined stopper;  // the stop waits for the commands, and those for us to take their output
     const auto stop_all = [&] {
       if (std::exchange(stopping, true)) return;
-      stopper = std::jthread([&] {
+      auto started = start_thread("hm-stop", [&] {
         try {
           procs.stop();
         } catch (const Error& error) {
@@ -300,6 +315,15 @@ class Run {
         }
         events_.push({StopEnded{}});
       });
+      if (started) {
+        stopper.thread = *std::move(started);
+        return;
+      }
+      // The hosts take all that runs on them with them.
+      complain(started.error().with_phase("stop"));
+      stop_problem = started.error();
+      emergency_.fire();
+      events_.push({StopEnded{}});
     };
     while (left > 0) {
       std::optional<Event> event = events_.try_pop();
@@ -337,7 +361,7 @@ class Run {
         }
       }
     }
-    if (stopper.joinable()) stopper.join();
+    stopper.join();
     if (stop_problem && !emergency_.fired()) complain(*stop_problem);
     printer_.flush();
     return status;

@@ -19,6 +19,7 @@
 
 #include "hostmesh/base/error.hpp"
 #include "hostmesh/base/fd.hpp"
+#include "hostmesh/base/thread.hpp"
 
 namespace hostmesh::cli {
 
@@ -109,7 +110,8 @@ struct Signals::Impl {
 Signals::Signals(std::function<void(int, Escalation::Action)> on_signal)
     : impl_(std::make_unique<Impl>(std::move(on_signal))) {
   ::pthread_sigmask(SIG_BLOCK, &impl_->set, nullptr);
-  impl_->thread = std::thread([this] { impl_->run(); });
+  impl_->thread =
+      hostmesh::value_or_throw(hostmesh::start_thread("hm-signals", [impl = impl_.get()] { impl->run(); }));
 }
 
 Signals::~Signals() {

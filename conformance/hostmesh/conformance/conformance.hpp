@@ -31,7 +31,8 @@ struct Defaults {
 // Exit statuses.
 inline constexpr int kConformsStatus = 0;  // every MUST case that applies has passed
 inline constexpr int kDoesNotConformStatus = 1;
-inline constexpr int kUnusableStatus = 2;  // a mistake in the arguments, or in plugins.yaml
+inline constexpr int kUnusableStatus =
+    2;  // no verdict: a mistake in the arguments, or in plugins.yaml, or the machine has run out of something
 // Interrupted by a signal: 128 + its number, with nothing left behind.
 
 // Runs what the arguments ask for (see --help), prints the verdict and returns the exit status. In a process

@@ -63,7 +63,7 @@ class Driver {
             .on_output = [this](LaunchId id, OutputStream stream,
                                 ByteView bytes) { on_output(id, stream, bytes); },
             .on_exited = [this](LaunchId id, const ExitStatus& status) { on_ended(id, status.text()); },
-            .on_failed = [this](LaunchId id, const Error& error) { on_ended(id, error.text()); }});
+            .on_failed = [this](LaunchId id, const Error& error) { on_no_process(id, error); }});
     reactor_.post([this] { start_some(); });
     reactor_.run();
     sweep_.reset();
@@ -201,6 +201,16 @@ class Driver {
       outcome.events.erase(outcome.events.begin(), outcome.events.begin() + half);
       outcome.events_dropped += half;
     }
+  }
+
+  // The plugin has had no part in that.
+  void on_no_process(LaunchId id, const Error& error) {
+    Worker& worker = *workers_.at(case_of(id));
+    Outcome& outcome = report_.outcomes[case_of(id)];
+    outcome.verdict = Outcome::Verdict::kUnusable;
+    outcome.why = "no verdict, for the case could not be run: " + error.text();
+    worker.told = true;
+    on_ended(id, error.text());
   }
 
   void on_ended(LaunchId id, const std::string& how) {

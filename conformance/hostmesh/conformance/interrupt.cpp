@@ -6,11 +6,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <thread>
 #include <utility>
 
 #include "hostmesh/base/fd.hpp"
+#include "hostmesh/base/thread.hpp"
 
 namespace hostmesh::conformance {
 
@@ -54,8 +56,10 @@ Interrupt::Interrupt(std::function<void(int number)> on_signal) : impl_(std::mak
   const sigset_t set = those_not_ignored();
   ::pthread_sigmask(SIG_BLOCK, &set, &impl_->former);
   impl_->signals = UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC));
+  if (!impl_->signals) throw os_error(Cause::kIo, "a descriptor for signals could not be made", errno);
   impl_->end = UniqueFd(::eventfd(0, EFD_CLOEXEC));
-  impl_->thread = std::thread([this] { impl_->run(); });
+  if (!impl_->end) throw os_error(Cause::kIo, "an eventfd could not be made", errno);
+  impl_->thread = value_or_throw(start_thread("hm-signals", [impl = impl_.get()] { impl->run(); }));
 }
 
 Interrupt::~Interrupt() {

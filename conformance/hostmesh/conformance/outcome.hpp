@@ -18,7 +18,8 @@ struct Outcome {
     kPassed,
     kFailed,
     kSkipped,   // it does not apply, or says nothing new
-    kUnusable,  // a mistake of the caller's, who is told so
+    kUnusable,  // a mistake of the caller's, or a machine that has run out of something: the caller is told
+                // so
   };
   const Case* which = nullptr;
   Verdict verdict = Verdict::kFailed;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "hostmesh/base/reactor.hpp"
+#include "hostmesh/base/thread.hpp"
 #include "hostmesh/process/launch_thread.hpp"
 #include "hostmesh/process/spawn.hpp"
 
@@ -31,7 +32,8 @@ Probe::Probe(Stage& stage)
       record_(std::make_shared<Recorder>([&stage](const std::string& event) { stage.note(event); })),
       engine_(std::make_shared<Engine>()) {
   const Subject& subject = stage.subject();
-  engine_->thread = std::thread([engine = engine_] { engine->reactor.run(); });
+  engine_->thread = value_or_throw(start_thread(
+      "hm-reactor", [engine = engine_] { engine->reactor.run(); }, ThreadSignals::kInherited));
   auto failure = std::make_shared<std::optional<Error>>();
   on_reactor("create", [this, &subject, failure] {
     auto made =

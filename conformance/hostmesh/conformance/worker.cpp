@@ -67,6 +67,23 @@ void tell_about(Line& line, const PluginDescription& plugin) {
             {"file", plugin.file.string()}});
 }
 
+// What a plugin cannot do on a machine that has no processes, descriptors or memory left says nothing of the
+// plugin.
+Result no_verdict(const std::string& why) {
+  return {.verdict = "unusable",
+          .expected = {},
+          .seen = {},
+          .why = "no verdict, for the machine lacks something: " + why};
+}
+
+// The evidence is the text, because it comes from the plugin's report: the hints are the host's own words.
+bool tells_of_exhaustion(const std::string& text) {
+  for (const int number : {EAGAIN, EMFILE, ENFILE, ENOMEM}) {
+    if (text.find(limit_hint(number)) != std::string::npos) return true;
+  }
+  return false;
+}
+
 Result run(Stage& stage, Line& line) {
   try {
     stage.which().run(stage);
@@ -74,6 +91,7 @@ Result run(Stage& stage, Line& line) {
     if (stage.which().id == all_cases().front().id) tell_about(line, stage.plugin());
     return {};
   } catch (const Failure& failure) {
+    if (tells_of_exhaustion(failure.seen)) return no_verdict(failure.seen);
     return failed(failure.expected, failure.seen);
   } catch (const Skip& skip) {
     return {.verdict = "skipped", .expected = {}, .seen = {}, .why = skip.why};
@@ -81,9 +99,12 @@ Result run(Stage& stage, Line& line) {
     if (error.cause() == Cause::kConfiguration) {
       return {.verdict = "unusable", .expected = {}, .seen = {}, .why = error.text()};
     }
+    if (error.cause() == Cause::kResourceLimit) return no_verdict(error.text());
     return failed("no error", error.text());
-  } catch (const std::exception& error) {
-    return failed("no exception", error.what());
+  } catch (...) {
+    const Error error = error_of_exception("the case threw", "");
+    if (error.cause() == Cause::kResourceLimit) return no_verdict(error.text());
+    return failed("no exception", error.text());
   }
 }
 

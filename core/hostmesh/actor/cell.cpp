@@ -28,6 +28,7 @@ Cell::Cell(std::shared_ptr<ProcCore> in, ActorId as, TypedActor typed, SpawnOpti
       proc(in),
       id(std::move(as)),
       where(options.where),
+      on_exception(options.on_exception),
       type(typed.type),
       owner(std::move(options.owner)),
       parent(parent_cell),
@@ -136,6 +137,7 @@ void Cell::turn() {
 // False when the actor has ended.
 bool Cell::execute(Item item) {
   std::optional<std::string> failure;
+  std::optional<Error> answer;
   try {
     if (auto* message = std::get_if<Message>(&item)) {
       handle(std::move(*message));
@@ -145,7 +147,14 @@ bool Cell::execute(Item item) {
       stop_children();
     }
   } catch (...) {
-    failure = describe(std::current_exception());
+    if (std::holds_alternative<Message>(item) && on_exception == SpawnOptions::OnException::kEndsMessage) {
+      answer = error_of_exception("actor " + id.text() + " could not do what it was asked for", "",
+                                  Cause::kRemote);
+      log::error("a request failed " + log::field("sender", sender.text()) + " " +
+                 log::field("why", answer->text()));
+    } else {
+      failure = describe(std::current_exception());
+    }
   }
   sender = ActorId();
   // What a continuation captured is the actor's, and may hold replies.
@@ -155,7 +164,7 @@ bool Cell::execute(Item item) {
     if (!failure) failure = describe(std::current_exception());
   }
   if (failure) end(SupervisionEvent::Kind::kFailed, *failure);
-  answer_dropped_now(std::nullopt);
+  answer_dropped_now(answer);
   return actor != nullptr;
 }
 

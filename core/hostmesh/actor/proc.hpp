@@ -30,6 +30,10 @@ struct SpawnOptions {
   Where where = Where::kWorkers;
   // Who hears of its end. Without one it is the parent for a child, and the proc's on_unhandled for a root.
   std::optional<PortRef<SupervisionEvent>> owner{};
+  // What an exception out of the handler of a message ends: the actor, or only that message. Then it is the
+  // answer of a call and goes to the log for a cast, and the actor lives on. For actors that serve many and
+  // hold the state that is needed to end in order.
+  enum class OnException : std::uint8_t { kEndsActor, kEndsMessage } on_exception = OnException::kEndsActor;
 };
 
 enum class ActorState : std::uint8_t { kRunning = 1, kStopping = 2, kStopped = 3, kFailed = 4 };

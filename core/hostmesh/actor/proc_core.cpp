@@ -72,6 +72,12 @@ Result<ActorId> ProcCore::spawn_named(Named& named, const std::string& name, Typ
                                       SpawnOptions&& options, const std::shared_ptr<Cell>& parent) {
   HOSTMESH_ASSERT(actor.actor && actor.type != nullptr, "spawning no actor");
   if (closed_) return Error(Cause::kCancelled, "proc " + id.text() + " is stopping: it takes no new actors");
+  if (options.where == Where::kWorkers) {
+    // Later there is nobody to tell that there is no thread for it.
+    const auto core = system.lock();
+    if (const auto ready = core ? core->workers.need_one() : Result<>(); !ready)
+      return ready.error().with_phase("spawn");
+  }
   const std::uint64_t pid = named.next_pid++;
   auto cell = std::make_shared<Cell>(shared_from_this(), ActorId{id, name, pid}, std::move(actor),
                                      std::move(options), parent);

@@ -91,14 +91,13 @@ void SystemCore::perform(Errand errand) {
   }
 }
 
-void SystemCore::close() {
+void SystemCore::close(const Error& ended) {
   std::vector<Errand> errands;
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(closed_, true)) return;
     errands.swap(errands_);
   }
-  const Error ended(Cause::kCancelled, "the actor system has ended");
   for (Errand& errand : errands) {
     if (auto* call = std::get_if<Call>(&errand)) call->done(ended);
   }
@@ -151,12 +150,15 @@ ActorSystem::ActorSystem(Reactor& reactor, const Config& config, const ActorSyst
     : core_(std::make_shared<detail::SystemCore>(reactor, config, *home.core_)) {}
 
 ActorSystem::~ActorSystem() {
-  core_->close();
+  close();
   core_->drop_procs();
 }
 
 void ActorSystem::close() {
-  core_->close();
+  close(Error(Cause::kCancelled, "the actor system has ended"));
+}
+void ActorSystem::close(const Error& why) {
+  core_->close(why);
 }
 
 Reactor& ActorSystem::reactor() {

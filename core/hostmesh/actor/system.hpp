@@ -45,8 +45,10 @@ class ActorSystem {
   void remove_proc(const ProcId& id, Deadline deadline, std::function<void(Result<>)> done);
 
   // Ends everything but what user actors are doing at this moment, which is waited for only on threads of our
-  // own: calls under way end with kCancelled, blocked receivers too, and nothing new begins. Idempotent.
+  // own: calls under way end with `why`, or with kCancelled, blocked receivers too, and nothing new begins.
+  // Idempotent.
   void close();
+  void close(const Error& why);
 
   struct Impl;
 

@@ -1,7 +1,5 @@
 #include "hostmesh/actor/worker_pool.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/base/thread.hpp"
 
 namespace hostmesh {
 
@@ -23,11 +22,31 @@ struct WorkerPool::Threads : std::enable_shared_from_this<WorkerPool::Threads> {
     if (closing) return;
     queue.push_back(std::move(work));
     if (idle < queue.size() && threads.size() < limit) {
-      ++alive;
-      threads.emplace_back([this, keep = shared_from_this()] { run(); });
-      ::pthread_setname_np(threads.back().native_handle(), "hostmesh-worker");
+      if (const auto added = add_thread(); !added && !std::exchange(has_complained, true)) {
+        log::warning("actors share fewer worker threads than WORKER_THREADS " +
+                     log::field("have", std::to_string(threads.size())) + " " +
+                     log::field("why", added.error().text()));
+      }
     }
     wake.notify_one();
+  }
+
+  Result<> need_one() {
+    const std::lock_guard lock(mutex);
+    if (closing || !threads.empty()) return {};
+    return add_thread();
+  }
+
+  // With the lock held.
+  Result<> add_thread() {
+    threads.reserve(threads.size() + 1);
+    // The handlers of users run there, and what those start is to have the program's own signal mask.
+    auto started = start_thread(
+        "hostmesh-worker", [this, keep = shared_from_this()] { run(); }, ThreadSignals::kInherited);
+    if (!started) return started.error();
+    ++alive;  // before it can end, which takes the lock
+    threads.push_back(*std::move(started));
+    return {};
   }
 
   void run() {
@@ -57,6 +76,7 @@ struct WorkerPool::Threads : std::enable_shared_from_this<WorkerPool::Threads> {
   std::size_t idle = 0;
   std::size_t alive = 0;
   bool closing = false;
+  bool has_complained = false;
 };
 
 // One borrower: what it has under way on the threads of somebody else.
@@ -137,6 +157,10 @@ void WorkerPool::submit(std::function<void()> work) {
     work();
     borrowed->end();
   });
+}
+
+Result<> WorkerPool::need_one() {
+  return threads_->need_one();
 }
 
 std::size_t WorkerPool::limit() const {

@@ -1,12 +1,14 @@
 // WorkerPool: the threads on which user actors run, so that one that blocks holds up nobody but its like.
 //
-// Owned by the ActorSystem. Threads start with the first piece of work. The actor systems of one process can
-// share the threads of one of them: each has a pool of its own, which ends for itself.
+// Owned by the ActorSystem. Threads start with the first actor that needs one. The actor systems of one
+// process can share the threads of one of them: each has a pool of its own, which ends for itself.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <memory>
+
+#include "hostmesh/base/result.hpp"
 
 namespace hostmesh {
 
@@ -24,7 +26,11 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // Any thread. First come, first served. `work` must not throw.
+  // Any thread. Makes sure that there is one thread at least, so that what is submitted later will be run.
+  // Fails with kResourceLimit.
+  Result<> need_one();
+  // Any thread. First come, first served. `work` must not throw. When no further thread can be made, those
+  // that are there do it.
   void submit(std::function<void()> work);
   // What has not begun is dropped, and all that is submitted later. Work that is under way is waited for, but
   // not longer than a second: a thread that is stuck in somebody's handler is left behind, with a warning. A

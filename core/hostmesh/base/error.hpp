@@ -79,12 +79,20 @@ class Error : public std::exception {
   std::string text_;
 };
 
-// An Error for a failed system call: `what` is what was attempted ("bind unix:@x"); errno is named and
-// numbered.
+// Returns an Error for a failed system call. `what` is what was attempted ("bind unix:@x"); errno is named.
+// When is_exhaustion(errno), the cause is kResourceLimit whatever the caller says, and the hint is
+// limit_hint(errno).
 Error os_error(Cause cause, std::string_view what, int error_number);
+// Returns an Error for the exception that is being handled, which must be one. An Error stays as it is but
+// for its phase. An exception of the standard library or of Boost becomes an os_error() when it has an errno,
+// kResourceLimit when it is std::bad_alloc, and `otherwise` in all other cases. `what` is what was attempted.
+Error error_of_exception(std::string_view what, std::string_view phase, Cause otherwise = Cause::kInternal);
 // True when the machine or this process has run out of something: descriptors, memory. Worth another try
 // later.
 bool is_exhaustion(int error_number);
+// Returns which limit to raise when a system call fails with this errno because something has run out, else
+// nothing. EAGAIN is taken as the answer of fork or clone, which is the only call whose EAGAIN means that.
+std::string limit_hint(int error_number);
 // "ENOENT (No such file or directory)".
 std::string errno_text(int error_number);
 

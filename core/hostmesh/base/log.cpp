@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "hostmesh/base/text.hpp"
+
 namespace hostmesh::log {
 
 namespace {
@@ -53,8 +55,13 @@ std::atomic<Level>& level() {
   return current;
 }
 
+constexpr std::size_t kLongestLine = 16 << 10;  // bytes
+
+// One line, whatever it was made of: nobody can put a second one, that looks like ours, behind it.
 void line(Level at, std::string_view text) {
-  if (enabled(at)) logger().log(native(at), spdlog::string_view_t(text.data(), text.size()));
+  if (!enabled(at)) return;
+  const std::string safe = printable(text, kLongestLine);
+  logger().log(native(at), spdlog::string_view_t(safe.data(), safe.size()));
 }
 
 }  // namespace
@@ -81,17 +88,14 @@ void error(std::string_view text) {
 
 std::string field(std::string_view key, std::string_view value) {
   std::string text = std::string(key) + "=";
-  if (!value.empty() && value.find_first_of(" \"\n\t=") == std::string_view::npos) return text.append(value);
+  if (!value.empty() && value.find_first_of(" \"\n\t=") == std::string_view::npos)
+    return text.append(printable(value));
   text += '"';
   for (const char c : value) {
     if (c == '"' || c == '\\') text += '\\';
-    if (c == '\n') {
-      text += "\\n";
-    } else {
-      text += c;
-    }
+    text += c;
   }
-  return text + '"';
+  return printable(text) + '"';
 }
 
 }  // namespace hostmesh::log

@@ -13,7 +13,8 @@ enum class Level { kDebug, kInfo, kWarning, kError, kOff };
 void set_level(Level level);
 bool enabled(Level level);
 
-// Each takes a finished line, "what happened key=value key=value". Any thread.
+// Each takes a finished line, "what happened key=value key=value". It is escaped (see printable()) and cut at
+// 16 KiB. Any thread.
 void debug(std::string_view line);
 void info(std::string_view line);
 void warning(std::string_view line);

@@ -1,24 +1,61 @@
 #include "hostmesh/base/reactor.hpp"
 
+#include <unistd.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <string_view>
 #include <utility>
 
 #include "hostmesh/base/detail/reactor_impl.hpp"
+#include "hostmesh/base/log.hpp"
 
 namespace hostmesh {
 
-Reactor::Reactor() : impl_(std::make_unique<Impl>()) {}
+namespace {
+
+// The exception that is being handled. Said without a single allocation when there is no memory for more.
+void tell(const std::function<void(const Error&)>& failed) noexcept {
+  try {
+    const Error error = error_of_exception("the reactor thread failed", "reactor");
+    if (failed) return failed(error);
+    log::error(error.text());
+  } catch (...) {
+    constexpr std::string_view kNothingLeft = "hostmesh: the reactor thread failed: no memory is left\n";
+    (void)!::write(STDERR_FILENO, kNothingLeft.data(), kNothingLeft.size());
+  }
+}
+
+}  // namespace
+
+// Asio makes its descriptors with the first timer. Made here, a shortage of them is found here and not later,
+// on a thread where nobody waits for it.
+Reactor::Reactor() try : impl_(std::make_unique<Impl>()) {
+  const boost::asio::steady_timer first(impl_->context);
+} catch (...) {
+  throw error_of_exception("the reactor's descriptors could not be made", "reactor", Cause::kIo);
+}
 Reactor::~Reactor() = default;
 
 void Reactor::run() {
   auto work = boost::asio::make_work_guard(impl_->context);
   impl_->thread = std::this_thread::get_id();
-  impl_->context.run();
+  for (bool failed = true; failed;) {
+    try {
+      impl_->context.run();
+      failed = false;
+    } catch (...) {
+      tell(impl_->failed);
+    }
+  }
   impl_->thread = std::thread::id();
   work.reset();              // the last of the work stops the context again
   impl_->context.restart();  // for the next run(); a stop() before the first one counts
+}
+
+void Reactor::on_failure(std::function<void(const Error&)> failed) {
+  impl_->failed = std::move(failed);
 }
 
 void Reactor::stop() {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "hostmesh/base/deadline.hpp"
+#include "hostmesh/base/error.hpp"
 
 namespace hostmesh {
 
@@ -19,15 +20,21 @@ inline constexpr std::chrono::seconds kReactorPatience(30);
 
 class Reactor {
  public:
+  // Throws an Error with kResourceLimit when there are no descriptors or memory for it.
   Reactor();
   // The reactor must not be running. What was posted and has not run is destroyed unrun.
   ~Reactor();
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
 
-  // Runs handlers on the calling thread, which becomes the reactor thread, until stop(). Handlers must not
-  // throw.
+  // Runs handlers on the calling thread, which becomes the reactor thread, until stop(). Handlers should not
+  // throw: what they were about to do is not done. An exception that one lets out all the same, as when there
+  // is no memory, is told to on_failure() and the next handler runs.
   void run();
+  // Not while it runs. `failed` is called on the reactor thread with each exception that a handler lets out;
+  // the default writes it to the log. It should end what depends on this reactor: something that was to
+  // happen there has not happened.
+  void on_failure(std::function<void(const Error&)> failed);
   // Any thread; run() returns after the handler it is in.
   void stop();
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "hostmesh/base/detail/reactor_impl.hpp"
+#include "hostmesh/base/fault.hpp"
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/bootstrap/child_end.hpp"
@@ -100,6 +101,7 @@ class Child {
     signals_.async_wait([this](const boost::system::error_code& failure, int number) {
       if (!failure) leave(128 + number, Mode::kAtOnce);
     });
+    node_.reactor.on_failure([this](const Error& error) { on_failure(error); });
     node_.reactor.post([this] { end_->begin(); });
     node_.reactor.run();
     ::_exit(1);  // leave() ends the process before
@@ -113,6 +115,13 @@ class Child {
   static void be_woken_by_owners_death() {
     int signal = 0;
     if (::prctl(PR_GET_PDEATHSIG, &signal) == 0 && signal != 0) ::prctl(PR_SET_PDEATHSIG, SIGCONT);
+  }
+
+  // What was to happen has not happened. Once, everything below is still swept; then the kernel has to do.
+  void on_failure(const Error& error) {
+    std::fprintf(stderr, "hostmesh-bootstrap: %s\n", error.what());
+    if (std::exchange(has_failed_, true)) ::_exit(1);
+    node_.reactor.post([this] { leave(1, Mode::kAtOnce); });
   }
 
   void watch_lifeline() {
@@ -180,6 +189,7 @@ class Child {
   boost::asio::posix::stream_descriptor lifeline_;
   boost::asio::signal_set signals_;
   Timer give_up_;
+  bool has_failed_ = false;
   bool leaving_ = false;
   bool ending_ = false;
   bool launches_ended_ = false;
@@ -194,7 +204,9 @@ bool is_child() {
   return mode != nullptr && *mode != '\0';
 }
 
-void run_child(ActorTable actors, const std::function<ChildHooks(Node&)>& make_hooks) {
+namespace {
+
+[[noreturn]] void run_as_child(ActorTable actors, const std::function<ChildHooks(Node&)>& make_hooks) {
   const std::string mode = std::getenv(kEnvMode) == nullptr ? "" : std::getenv(kEnvMode);
   Child::Way way;
   if (mode == kModeStdio) {
@@ -222,6 +234,18 @@ void run_child(ActorTable actors, const std::function<ChildHooks(Node&)>& make_h
   // Never destroyed: the process ends from within.
   auto* child = new Child(*std::move(payload), std::move(way), config, std::move(actors), make_hooks);
   child->run();
+}
+
+}  // namespace
+
+void run_child(ActorTable actors, const std::function<ChildHooks(Node&)>& make_hooks) {
+  const char* const name = std::getenv(kEnvProcessName);
+  fault::set_role(name != nullptr && std::string_view(name).starts_with("proc ") ? "proc" : "host");
+  try {
+    run_as_child(std::move(actors), make_hooks);
+  } catch (...) {
+    die(error_of_exception("it could not begin", "start").text());
+  }
 }
 
 }  // namespace hostmesh::bootstrap

@@ -1,14 +1,19 @@
 #include "hostmesh/bootstrap/runtime.hpp"
 
 #include <atomic>
+#include <boost/system/system_error.hpp>
 #include <condition_variable>
 #include <csignal>
 #include <future>
 #include <mutex>
+#include <new>
 #include <optional>
+#include <string_view>
+#include <system_error>
 #include <thread>
 
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/base/thread.hpp"
 #include "hostmesh/bootstrap/node.hpp"
 #include "hostmesh/process/adopted_reaper.hpp"
 #include "hostmesh/process/descendants.hpp"
@@ -31,13 +36,39 @@ struct Runtime::Impl {
   std::unique_ptr<Sweep> sweep;
   std::unique_ptr<Client> client;
   std::thread thread;
+  bool has_failed = false;               // reactor thread only
   std::atomic<bool> is_blocked = false;  // as the last that waited in vain found
+
+  // Ends all calls with the error: what was to happen on the reactor thread has not happened, and nobody is
+  // to wait for it.
+  void fail(const Error& error) {
+    log::error(error.text());
+    if (std::exchange(has_failed, true)) return;
+    node.reactor.post([this, error] { node.system.close(error); });
+  }
 
   // Work that has begun is waited for, unless there is a limit for all of it.
   void run(std::function<void()> work, std::optional<Duration> within);
 };
 
 namespace {
+
+// No thread, no descriptor and no memory are told as an Error, whoever threw. All other exceptions are the
+// caller's.
+std::exception_ptr as_error_of_ours(const std::exception_ptr& thrown) {
+  constexpr std::string_view kWhat = "a step on the reactor thread could not be done";
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    return std::make_exception_ptr(error_of_exception(kWhat, "reactor"));
+  } catch (const std::system_error&) {
+    return std::make_exception_ptr(error_of_exception(kWhat, "reactor", Cause::kIo));
+  } catch (const boost::system::system_error&) {
+    return std::make_exception_ptr(error_of_exception(kWhat, "reactor", Cause::kIo));
+  } catch (...) {
+    return thrown;
+  }
+}
 
 // One wait for the reactor, shared with it: who waits may give up first.
 struct Turn {
@@ -53,7 +84,7 @@ struct Turn {
     try {
       work();
     } catch (...) {
-      thrown = std::current_exception();
+      thrown = as_error_of_ours(std::current_exception());
     }
     const std::lock_guard lock(mutex);
     failure = thrown;
@@ -69,7 +100,7 @@ struct Turn {
 
 }  // namespace
 
-Runtime::Runtime(ActorTable actors, RuntimeOptions options)
+Runtime::Runtime(ActorTable actors, RuntimeOptions options) try
     : impl_(std::make_unique<Impl>(options.config, std::move(actors), options.descendants)) {
   std::signal(SIGPIPE, SIG_IGN);
   if (const auto former = raise_descriptor_limit()) {
@@ -80,7 +111,12 @@ Runtime::Runtime(ActorTable actors, RuntimeOptions options)
   const bool adopts = options.subreaper == RuntimeOptions::Subreaper::kYes;
   if (!adopts) impl_->node.engine.orphans.set_adopts(bootstrap::Orphans::Adopts::kNo);
   if (adopts && options.descendants == RuntimeOptions::Descendants::kWholeProcess) impl_->role.emplace();
-  impl_->thread = std::thread([this] { impl_->node.reactor.run(); });
+  if (!options.on_failure)
+    options.on_failure = [impl = impl_.get()](const Error& error) { impl->fail(error); };
+  impl_->node.reactor.on_failure(std::move(options.on_failure));
+  // Where plugins and the callbacks of the program run, which may start processes of their own.
+  impl_->thread = value_or_throw(start_thread(
+      "hm-reactor", [impl = impl_.get()] { impl->node.reactor.run(); }, ThreadSignals::kInherited));
   try {
     run_on_reactor([this] {
       const auto address = impl_->node.gate.address(Transport::kUnix);
@@ -97,6 +133,8 @@ Runtime::Runtime(ActorTable actors, RuntimeOptions options)
     impl_->thread.join();
     throw;
   }
+} catch (...) {
+  throw error_of_exception("the runtime could not be made", "start");
 }
 
 Runtime::~Runtime() {

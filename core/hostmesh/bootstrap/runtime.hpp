@@ -34,10 +34,15 @@ struct RuntimeOptions {
   // the end of the program, reaps it. kNo: orphans go to whoever is above this process, and one that was
   // killed leaves them running.
   enum class Subreaper : std::uint8_t { kYes, kNo } subreaper = Subreaper::kYes;
+  // Called on the reactor thread when something on it failed that nobody can be told of, as when there is no
+  // memory or a callback of the program's threw. The default logs it and ends all calls with this error; what
+  // was allocated can then only be let go of, which kills it.
+  std::function<void(const Error&)> on_failure{};
 };
 
 class Runtime {
  public:
+  // Throws an Error, with kResourceLimit when there is no thread, descriptor or memory for it.
   explicit Runtime(ActorTable actors = {}, RuntimeOptions options = {});
   // Waits for the reactor's current handler, never for children. A reactor that is blocked for good (a plugin
   // does not return) is logged, and left behind with its thread.

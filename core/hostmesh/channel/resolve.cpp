@@ -4,10 +4,9 @@
 #include <charconv>
 #include <mutex>
 #include <optional>
-#include <system_error>
-#include <thread>
 #include <utility>
 
+#include "hostmesh/base/thread.hpp"
 #include "hostmesh/channel/detail/look_up.hpp"
 
 namespace hostmesh {
@@ -75,14 +74,16 @@ class Asked final : public Resolution {
       finish(*question,
              Error(Cause::kTimeout, "no answer came in time to what the address of host '" + host + "' is"));
     });
-    try {
-      std::thread([question = question_, wanted = std::move(wanted)] {
+    auto thread = start_thread("hm-resolve", [question = question_, wanted = std::move(wanted)] {
+      try {
         deliver(question, look_up(wanted));
-      }).detach();
-    } catch (const std::system_error& failure) {
-      answer_later(
-          os_error(Cause::kResourceLimit, "starting a thread to resolve a name", failure.code().value()));
-    }
+      } catch (...) {
+        deliver(question,
+                error_of_exception("the address of host '" + wanted.host + "' was not found", "resolve"));
+      }
+    });
+    if (!thread) return answer_later(thread.error().with_phase("resolve"));
+    thread->detach();
   }
 
  private:

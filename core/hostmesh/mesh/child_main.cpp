@@ -27,7 +27,9 @@ struct Residence {
         kAgentActor,
         detail::typed_actor(std::make_unique<ProcAgent>(
             node.config, [this](Proc& on, const SpawnActor& request) { return built_in(on, request); })),
-        {.where = Where::kReactor, .owner = std::nullopt});
+        {.where = Where::kReactor,
+         .owner = std::nullopt,
+         .on_exception = SpawnOptions::OnException::kEndsMessage});
   }
 
   void stop(const std::function<void()>& done) {

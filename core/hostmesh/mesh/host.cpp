@@ -146,7 +146,8 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     node.system.router().add_own_address(ref.addr());
     Proc& service = node.system.add_proc(ref.service_proc());
     const auto agent =
-        service.spawn(kAgentActor, std::make_unique<HostAgent>(*owner), {.where = Where::kReactor});
+        service.spawn(kAgentActor, std::make_unique<HostAgent>(*owner),
+                      {.where = Where::kReactor, .on_exception = SpawnOptions::OnException::kEndsMessage});
     if (!agent) return agent.error();
     return {};
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/base/text.hpp"
 #include "hostmesh/plugin/detail/host_context.hpp"
 
 namespace hostmesh::detail {
@@ -116,18 +117,21 @@ hostmesh_error empty_error() {
 
 Error to_error(const std::string& plugin_name, const hostmesh_error& error) {
   const std::size_t size = std::min<std::size_t>(error.text_size, sizeof(error.text));
-  std::string text(error.text, size);
+  // One line, whatever it has: nothing of it is to look like a line of ours.
+  std::string text = printable({error.text, size});
   if (text.empty()) text = "it gave no reason";
   const auto cause = static_cast<Cause>(error.cause);
   const bool known = error.cause != 0 && error.cause <= static_cast<std::uint32_t>(Cause::kInternal);
   std::string node;
   if (error.size >= offsetof(hostmesh_error, node) + sizeof(error.node))
-    node.assign(error.node, std::min<std::size_t>(error.node_size, sizeof(error.node)));
+    node = printable({error.node, std::min<std::size_t>(error.node_size, sizeof(error.node))});
   // What is wrong with a machine is not the plugin's.
-  return Error(ErrorInfo{.cause = known ? cause : Cause::kPlugin,
-                         .message = node.empty() ? "plugin '" + plugin_name + "': " + text : text,
-                         .host = node,
-                         .os_error = error.os_error});
+  return Error(
+      ErrorInfo{.cause = known ? cause : Cause::kPlugin,
+                .message = node.empty() ? "plugin '" + plugin_name + "': " + text : text,
+                .host = node,
+                .os_error = error.os_error,
+                .hint = cause == Cause::kResourceLimit ? limit_hint(error.os_error) : std::string()});
 }
 
 namespace {
@@ -162,8 +166,22 @@ void breach(hostmesh_host* host, std::string_view what, std::uint64_t id) {
                log::field("report", what) + " " + log::field("launch", std::to_string(id)));
 }
 
+constexpr std::size_t kMostLogged = 4096;  // bytes of a line of a plugin's
+constexpr std::size_t kMostNode = 255;     // bytes of the name of a machine
+
+std::string_view view_of(hostmesh_text text) {
+  return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
+}
+
+// As it may be shown: in errors, events and lists.
+std::string node_of(hostmesh_text node) {
+  return printable(view_of(node), kMostNode);
+}
+
 void log_line(hostmesh_host* host, std::uint32_t level, hostmesh_text text) noexcept {
-  const std::string line = to_text(text) + " " + log::field("plugin", HostContext::from(host).plugin_name());
+  // Cut so that the end, which says whose it is, is always there.
+  const std::string line = printable(view_of(text), kMostLogged) + " " +
+                           log::field("plugin", HostContext::from(host).plugin_name());
   switch (level) {
     case HOSTMESH_LOG_DEBUG:
       log::debug(line);
@@ -181,7 +199,7 @@ void log_line(hostmesh_host* host, std::uint32_t level, hostmesh_text text) noex
 }
 
 void launched(hostmesh_host* host, std::uint64_t id, std::int64_t pid, hostmesh_text node) noexcept {
-  HostContext::from(host).push(LaunchedReport{id, pid, to_text(node)});
+  HostContext::from(host).push(LaunchedReport{id, pid, node_of(node)});
 }
 
 void output(hostmesh_host* host, std::uint64_t id, std::uint32_t stream, hostmesh_bytes bytes) noexcept {
@@ -233,7 +251,7 @@ std::uint32_t spawn_local(hostmesh_host* host, std::uint64_t id, const hostmesh_
     request.stdout_use = command->stdout_use == HOSTMESH_STDOUT_CHANNEL ? LaunchRequest::Stdout::kChannel
                                                                         : LaunchRequest::Stdout::kOutput;
   }
-  HostContext::from(host).push(SpawnLocal{id, std::move(request), to_text(command->node)});
+  HostContext::from(host).push(SpawnLocal{id, std::move(request), node_of(command->node)});
   return HOSTMESH_CAUSE_NONE;
 }
 

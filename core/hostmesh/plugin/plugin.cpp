@@ -5,10 +5,14 @@
 #include <algorithm>
 #define BOOST_DLL_USE_STD_FS
 #include <boost/dll/shared_library.hpp>
+#include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <set>
 #include <utility>
 
+#include "hostmesh/base/foreign_code.hpp"
+#include "hostmesh/base/text.hpp"
 #include "hostmesh/plugin/abi.h"
 #include "hostmesh/plugin/detail/host_context.hpp"
 #include "hostmesh/plugin/plugin_file.hpp"
@@ -36,7 +40,7 @@ std::string host_abi() {
 
 Error refused(const std::filesystem::path& file, const std::string& reason, std::string hint = {}) {
   return Error(ErrorInfo{.cause = Cause::kPlugin,
-                         .message = "plugin file " + file.string() + " refused: " + reason,
+                         .message = "plugin file " + file.string() + " refused: " + printable(reason),
                          .phase = "load",
                          .hint = std::move(hint)});
 }
@@ -63,14 +67,14 @@ std::string thrown_by(Call call) {
 Result<OptionDescription> read_option(const hostmesh_option& row) {
   const auto nonsense = [](const std::string& why) { return Error(Cause::kPlugin, why); };
   OptionDescription option;
-  option.key = detail::to_text(row.key);
+  option.key = printable(detail::to_text(row.key));
   if (option.key.empty()) return nonsense("it declares an option without a key");
   if (row.type < HOSTMESH_OPTION_STRING || row.type > HOSTMESH_OPTION_STRING_LIST) {
     return nonsense("its option '" + option.key + "' has the unknown type " + std::to_string(row.type));
   }
   option.type = static_cast<OptionType>(row.type);
   option.required = row.required != 0;
-  option.doc = detail::to_text(row.doc);
+  option.doc = printable_lines(detail::to_text(row.doc));
   if (row.has_default != 0) {
     if (option.required) return nonsense("its option '" + option.key + "' is required and has a default");
     auto value = parse_option(option.type, detail::to_text(row.default_value));
@@ -88,9 +92,9 @@ Result<PluginDescription> read_description(const hostmesh_description& from) {
     return nonsense("its description is shorter than ABI version 1 has it");
   }
   PluginDescription description;
-  description.name = detail::to_text(from.name);
-  description.version = detail::to_text(from.version);
-  description.summary = detail::to_text(from.summary);
+  description.name = printable(detail::to_text(from.name));
+  description.version = printable(detail::to_text(from.version));
+  description.summary = printable(detail::to_text(from.summary));
   description.capabilities = from.capabilities;
   if (description.name.empty()) return nonsense("it has no name");
   std::set<std::string> keys;
@@ -171,10 +175,20 @@ Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file, 
   // Boost has no name for RTLD_NODELETE, but hands the bits on.
   constexpr auto kMode = static_cast<boost::dll::load_mode::type>(RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   ::dlerror();
-  impl->library.load(*checked, kMode, failure);
+  const std::string its_file = "plugin file " + checked->string();
+  {
+    const ForeignCall under_way(its_file, "being loaded");
+    impl->library.load(*checked, kMode, failure);
+  }
   if (failure) {
     // Boost's own text has an errno that means nothing here.
     const char* const why = ::dlerror();
+    for (const int number : {EMFILE, ENFILE, ENOMEM}) {  // the linker has only words for it
+      if (why != nullptr && std::strstr(why, std::strerror(number)) != nullptr)
+        return os_error(Cause::kResourceLimit, "plugin file " + checked->string() + " could not be loaded",
+                        number)
+            .with_phase("load");
+    }
     return refused(file, why != nullptr ? std::string("the dynamic linker says: ") + why : failure.message(),
                    "ldd " + checked->string());
   }
@@ -187,8 +201,11 @@ Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file, 
   EntryFunction& entry = impl->library.get<EntryFunction>(HOSTMESH_PLUGIN_ENTRY_NAME);
 
   hostmesh_error error = detail::empty_error();
-  std::string thrown =
-      thrown_by([&] { impl->table = entry(&detail::host_table(), kMinAbi, kMaxAbi, &error); });
+  note_foreign_library(its_file, reinterpret_cast<const void*>(&entry));
+  std::string thrown = thrown_by([&] {
+    const ForeignCall under_way(its_file, "in its entry point");
+    impl->table = entry(&detail::host_table(), kMinAbi, kMaxAbi, &error);
+  });
   if (!thrown.empty()) return refused(file, "its entry point threw an exception: " + thrown);
   if (impl->table == nullptr) return refused(file, "it declined: " + words_of(error) + "; " + host_abi());
   const hostmesh_plugin_table& table = *impl->table;
@@ -204,7 +221,10 @@ Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file, 
 
   const hostmesh_description* told = nullptr;
   error = detail::empty_error();
-  thrown = thrown_by([&] { told = table.describe(&error); });
+  thrown = thrown_by([&] {
+    const ForeignCall under_way(its_file, "describing itself");
+    told = table.describe(&error);
+  });
   if (!thrown.empty()) return refused(file, "describing itself it threw an exception: " + thrown);
   if (told == nullptr) return refused(file, "it could not describe itself: " + words_of(error));
   auto description = read_description(*told);
@@ -212,6 +232,7 @@ Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file, 
   impl->description = *std::move(description);
   impl->description.abi_version = table.abi_version;
   impl->description.file = *checked;
+  note_foreign_library("plugin '" + impl->description.name + "'", reinterpret_cast<const void*>(&entry));
   return std::shared_ptr<Plugin>(new Plugin(std::move(impl)));
 }
 

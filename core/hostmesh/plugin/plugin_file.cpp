@@ -28,11 +28,15 @@ constexpr std::uint16_t kMachine = EM_AARCH64;
 #endif
 
 Error refused(const std::filesystem::path& file, const std::string& reason, std::string hint = {},
-              int os_error = 0) {
+              int error_number = 0) {
+  const std::string message = "plugin file " + file.string() + " refused: " + reason;
+  // The file may well be right.
+  if (is_exhaustion(error_number))
+    return os_error(Cause::kResourceLimit, message, error_number).with_phase("load");
   return Error(ErrorInfo{.cause = Cause::kPlugin,
-                         .message = "plugin file " + file.string() + " refused: " + reason,
+                         .message = message,
                          .phase = "load",
-                         .os_error = os_error,
+                         .os_error = error_number,
                          .hint = std::move(hint)});
 }
 

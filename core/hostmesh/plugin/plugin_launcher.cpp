@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "hostmesh/base/foreign_code.hpp"
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/plugin/detail/host_context.hpp"
 #include "hostmesh/process/child_registry.hpp"
@@ -61,6 +62,7 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
   enum class Phase : std::uint8_t { kLaunching, kLaunched };
   struct Launch {
     Phase phase = Phase::kLaunching;
+    std::uint64_t rank = 0;
     ChildLauncher* runner = nullptr;  // set: the host runs it
     std::string node;                 // what to call the node instead of this machine, for a command
     bool paused = false;              // by the consumer
@@ -162,6 +164,11 @@ template <class Call>
 bool PluginLauncher::State::guarded(const char* what, LaunchId id, Call call) {
   if (observer() != nullptr) observer()->on_call(what, id);
   const Reactor::Doing doing(reactor, "the call '" + std::string(what) + "' of plugin '" + name() + "'");
+  const auto launch = launches.find(id);
+  const ForeignCall under_way(
+      "plugin '" + name() + "'",
+      "in its call '" + std::string(what) +
+          (launch == launches.end() ? "'" : "' (rank " + std::to_string(launch->second.rank) + ")"));
   bool returned = false;
   try {
     call();
@@ -499,6 +506,7 @@ Result<> PluginLauncher::open(std::shared_ptr<HostContext> context, const hostme
 void PluginLauncher::launch(LaunchId id, LaunchRequest request) {
   const auto [at, fresh] = state_->launches.try_emplace(id);
   HOSTMESH_ASSERT(fresh, "a launch id was used twice");
+  at->second.rank = request.rank;
   state_->launch_begins(at->second);
   if (state_->plugin->description().can(Capability::kLocalProcs)) at->second.request = request;
   const TextListView argv(request.argv);

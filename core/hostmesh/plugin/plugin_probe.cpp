@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/base/text.hpp"
 #include "hostmesh/plugin/detail/probe_protocol.hpp"
 #include "hostmesh/plugin/installation.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
@@ -116,7 +117,7 @@ class Probe {
     if (words.empty()) return {};
     // An error is one line, whatever was said.
     std::replace(words.begin(), words.end(), '\n', '|');
-    return "; its last words: " + words;
+    return "; its last words: " + printable(words);
   }
 
   ExitStatus status() const {

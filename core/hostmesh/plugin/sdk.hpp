@@ -16,12 +16,14 @@
 // Compile with hidden visibility and link with -z nodelete, as hostmesh_add_plugin() does.
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -390,7 +392,14 @@ inline std::uint32_t current_exception_to(hostmesh_error* error) noexcept {
   } catch (const std::system_error& failure) {
     const auto& category = failure.code().category();
     const bool is_errno = category == std::system_category() || category == std::generic_category();
-    set_error(error, cause, is_errno ? failure.code().value() : 0, failure.what());
+    const int number = is_errno ? failure.code().value() : 0;
+    // EAGAIN: of a thread that could not be made.
+    if (number == EAGAIN || number == EMFILE || number == ENFILE || number == ENOMEM || number == ENOBUFS)
+      cause = HOSTMESH_CAUSE_RESOURCE_LIMIT;
+    set_error(error, cause, number, failure.what());
+  } catch (const std::bad_alloc&) {
+    cause = HOSTMESH_CAUSE_RESOURCE_LIMIT;
+    set_error(error, cause, ENOMEM, "there was no memory for it");
   } catch (const std::exception& failure) {
     set_error(error, cause, 0, failure.what());
   } catch (...) {

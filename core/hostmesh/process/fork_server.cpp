@@ -49,7 +49,11 @@ struct ForkServer::State : std::enable_shared_from_this<ForkServer::State> {
     const int size = static_cast<int>(detail::kMaxPacket);
     ::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
-    socket.assign(ours.release());
+    boost::system::error_code failed;
+    socket.assign(ours.get(), failed);
+    if (failed)
+      return end(detail::launch_error(program, "watching the fork server's socket", failed.value()));
+    static_cast<void>(ours.release());
 
     SpawnRequest request = program;
     request.environment.push_back(std::string(detail::kForkServerVariable) + "=1");

@@ -1,14 +1,13 @@
 #include "hostmesh/process/launch_thread.hpp"
 
-#include <pthread.h>
-
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
+#include "hostmesh/base/thread.hpp"
 #include "hostmesh/process/detail/launch_pad.hpp"
 
 namespace hostmesh {
@@ -40,7 +39,6 @@ struct LaunchThread::Impl {
   std::thread thread;
 
   void run() {
-    ::pthread_setname_np(::pthread_self(), "hm-launch");
     detail::LaunchPad pad(detail::LaunchPad::Numbers::kLow);
     std::unique_lock lock(mutex);
     for (;;) {
@@ -50,7 +48,7 @@ struct LaunchThread::Impl {
       queue.pop_front();
       spawning = true;
       lock.unlock();
-      next.done(spawn(next.request, pad));
+      next.done(spawned(next.request, pad));
       lock.lock();
       spawning = false;
       if (const auto tell = std::exchange(closed, nullptr)) {
@@ -61,14 +59,12 @@ struct LaunchThread::Impl {
     }
   }
 
-  // Signals are for the threads of the program that owns this one.
-  void start_thread() {
-    sigset_t all;
-    sigset_t former;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &former);
-    thread = std::thread([this] { run(); });
-    ::pthread_sigmask(SIG_SETMASK, &former, nullptr);
+  static Result<SpawnedProcess> spawned(SpawnRequest& request, detail::LaunchPad& pad) {
+    try {
+      return spawn(request, pad);
+    } catch (...) {
+      return error_of_exception("could not start a process", "launch", Cause::kSpawnFailed);
+    }
   }
 };
 
@@ -86,19 +82,31 @@ LaunchThread::~LaunchThread() {
 
 void LaunchThread::launch(SpawnRequest request, Done done) {
   Queued queued{std::move(request), std::move(done)};
+  std::optional<Error> no_thread;
   {
     const std::lock_guard lock(impl_->mutex);
     if (!impl_->closing) {
-      impl_->queue.push_back(std::move(queued));
       if (impl_->phase == Impl::Phase::kIdle) {
-        impl_->phase = Impl::Phase::kStarted;
-        impl_->start_thread();
+        auto started = start_thread("hm-launch", [impl = impl_.get()] { impl->run(); });
+        if (started) {
+          impl_->phase = Impl::Phase::kStarted;
+          impl_->thread = *std::move(started);
+        } else {
+          no_thread = started.error().with_phase("launch");
+        }
       }
-      impl_->changed.notify_one();
-      return;
+      if (!no_thread) {
+        impl_->queue.push_back(std::move(queued));
+        impl_->changed.notify_one();
+        return;
+      }
     }
   }
-  cancel(queued);
+  if (no_thread) {
+    queued.done(*no_thread);  // the next launch tries again
+  } else {
+    cancel(queued);
+  }
 }
 
 bool LaunchThread::close(std::function<void()> closed) {

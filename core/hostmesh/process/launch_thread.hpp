@@ -16,7 +16,8 @@ class LaunchThread {
  public:
   using Done = std::function<void(Result<SpawnedProcess>)>;
 
-  // The thread starts with the first launch(): most processes never launch anything.
+  // The thread starts with the first launch(): most processes never launch anything. A launch for which there
+  // is no thread fails with kResourceLimit, and the next one tries again.
   LaunchThread();
   // Answers what is queued with kCancelled, waits for the spawn under way, and ends the thread: children with
   // a parent_death_signal get it now.
@@ -24,9 +25,9 @@ class LaunchThread {
   LaunchThread(const LaunchThread&) = delete;
   LaunchThread& operator=(const LaunchThread&) = delete;
 
-  // Any thread. Spawns in the order of the calls. `done` is called exactly once, on the launch thread, in
-  // close() or the destructor; it must only post (a SpawnedProcess is not copied: post it in a shared_ptr;
-  // dropped unposted it is killed).
+  // Any thread. Spawns in the order of the calls. `done` is called exactly once, on the launch thread, inside
+  // this call, in close() or the destructor; it must only post (a SpawnedProcess is not copied: post it in a
+  // shared_ptr; dropped unposted it is killed).
   void launch(SpawnRequest request, Done done);
 
   // Any thread, once. No spawn begins any more: what is queued, and whatever is asked later, is answered with

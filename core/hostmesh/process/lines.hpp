@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "hostmesh/base/secret.hpp"
+#include "hostmesh/base/text.hpp"
 
 namespace hostmesh {
 
@@ -69,10 +70,5 @@ class LineTail {
   std::string current_;           // the start of a line that comes in pieces
   std::size_t current_size_ = 0;  // of the whole line, bytes
 };
-
-// The text with each invalid byte sequence replaced by U+FFFD.
-std::string valid_utf8(std::string_view bytes);
-// The longest start of at most `max_bytes` that does not cut a UTF-8 character.
-std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes);
 
 }  // namespace hostmesh

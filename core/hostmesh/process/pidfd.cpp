@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "hostmesh/process/detail/close_descriptors.hpp"
+#include "hostmesh/base/thread.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
 
 // glibc 2.36 declares these without C linkage.
@@ -33,29 +34,21 @@ UniqueFd watch_by_thread(pid_t pid) {
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return UniqueFd();
   UniqueFd readable(ends[0]);
   const int told = ends[1];
-  sigset_t all;
-  sigset_t former;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &former);
-  int failed = 0;
-  try {
-    std::thread([pid, told] {
-      ::pthread_setname_np(::pthread_self(), "hm-watch");
-      siginfo_t info{};
-      while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
-      }
-      // Said by a byte, because a process that is being started may hold the pipe open as well.
-      (void)!::write(told, "", 1);
-      ::close(told);
-    }).detach();
-  } catch (const std::system_error& error) {
-    failed = error.code().value();
+  auto started = start_thread("hm-watch", [pid, told] {
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+    }
+    // Said by a byte, because a process that is being started may hold the pipe open as well.
+    (void)!::write(told, "", 1);
+    ::close(told);
+  });
+  if (started) {
+    started->detach();
+    return readable;
   }
-  ::pthread_sigmask(SIG_SETMASK, &former, nullptr);
-  if (failed == 0) return readable;
   ::close(told);
   readable.reset();
-  errno = failed;
+  errno = EAGAIN;
   return UniqueFd();
 }
 

@@ -15,21 +15,6 @@ Cause cause_of(int error_number) {
   return error_number == EAGAIN || is_exhaustion(error_number) ? Cause::kResourceLimit : Cause::kSpawnFailed;
 }
 
-std::string limit_hint(int error_number) {
-  switch (error_number) {
-    case EAGAIN:
-      return "a limit on processes is reached: ulimit -u, or pids.max of the cgroup";
-    case EMFILE:
-      return "this process has no descriptors left: raise ulimit -n";
-    case ENFILE:
-      return "the machine has no descriptors left: raise the sysctl fs.file-max";
-    case ENOMEM:
-      return "there is no memory left, on the machine or in the cgroup";
-    default:
-      return {};
-  }
-}
-
 bool file_exists(const SpawnRequest& request) {
   const std::string& file = request.argv.front();
   if (file.find('/') == std::string::npos) return false;

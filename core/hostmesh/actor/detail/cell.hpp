@@ -72,6 +72,7 @@ struct Cell : std::enable_shared_from_this<Cell> {
   const std::weak_ptr<ProcCore> proc;
   const ActorId id;
   const Where where;
+  const SpawnOptions::OnException on_exception;
   const ActorType* const type;
   const std::optional<PortRef<SupervisionEvent>> owner;
   const std::weak_ptr<Cell> parent;

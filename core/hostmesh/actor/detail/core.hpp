@@ -63,7 +63,7 @@ struct SystemCore : std::enable_shared_from_this<SystemCore> {
   void run(Errand errand);
   // Any thread: runs on the reactor, never inside this call.
   void defer(std::function<void()> work);
-  void close();
+  void close(const Error& ended);
   // After close(), when no turn runs any more.
   void drop_procs();
 

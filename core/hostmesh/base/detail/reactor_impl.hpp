@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -16,6 +17,7 @@ struct Reactor::Impl {
   std::atomic<std::thread::id> thread{};
   std::mutex doing_mutex;
   std::string doing;
+  std::function<void(const Error&)> failed;
 };
 
 inline boost::asio::io_context& io_context_of(Reactor& reactor) {
