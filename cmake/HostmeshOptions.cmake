@@ -1,4 +1,4 @@
-# Compiler settings that hold for everything in this tree, and the helpers that rooms and tests are declared with.
+# Compiler settings that hold for everything in this tree, and the helpers that rooms, tests and installed targets are declared with.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -58,6 +58,20 @@ if(HOSTMESH_SANITIZE)
     add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
   endif()
 endif()
+
+# The target `installed`: everything that `cmake --install` takes from the build, and nothing else.
+add_custom_target(installed)
+
+# hostmesh_install_targets(TARGET... options of install(TARGETS)): installs them and makes them part of `installed`.
+function(hostmesh_install_targets)
+  foreach(argument IN LISTS ARGV)
+    if(NOT TARGET ${argument})
+      break()
+    endif()
+    add_dependencies(installed ${argument})
+  endforeach()
+  install(TARGETS ${ARGV})
+endfunction()
 
 # hostmesh_room(NAME SOURCES a.cpp ...): adds a room's sources to the library.
 function(hostmesh_room name)
