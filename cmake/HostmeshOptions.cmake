@@ -80,7 +80,7 @@ function(hostmesh_room name)
   target_sources(hostmesh_objects PRIVATE ${ARG_SOURCES})
 endfunction()
 
-# hostmesh_test(NAME SOURCES a_test.cpp ... [LABEL unit|system|slow|network] [LIBS ...] [TIMEOUT s] [LOCK name]): one
+# hostmesh_test(NAME SOURCES a_test.cpp ... [LABEL unit|system|network|slow] [LIBS ...] [TIMEOUT s] [LOCK name]): one
 # program, one ctest entry per test case; of those with the same lock one runs at a time.
 function(hostmesh_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;LOCK" "SOURCES;LIBS" ${ARGN})
