@@ -389,6 +389,8 @@ def parse_arguments(words):
         parser.error("no section matches '%s'; there are %s" % (arguments.pattern, ", ".join(SECTIONS)))
     if arguments.size is SMOKE and (arguments.store or arguments.compare):
         parser.error("--smoke measures nothing that could be stored or compared")
+    if arguments.realtime and os.geteuid() != 0:
+        parser.error("--realtime needs root")
     arguments.size = dataclasses.replace(
         arguments.size, sections=tuple(chosen), repetitions=arguments.repetitions or arguments.size.repetitions,
         seconds=arguments.seconds or arguments.size.seconds)
