@@ -19,16 +19,18 @@ RESOLUTION = 0.03
 
 
 class Ratios:
-    """What one run of the benchmark collects: name -> sample."""
+    """What one run of the benchmark collects: name -> sample, and name -> median of what ours was divided by."""
 
     def __init__(self):
         self.samples = {}
+        self.bases = {}
 
     def add(self, name, ours, others):
         """Two lists of the same rounds. A round that lacks a value on either side has no ratio."""
         sample = [round(our / other, 4) for our, other in zip(ours, others) if our is not None and other]
         if sample:
             self.samples[name] = sample
+            self.bases[name] = round(statistics.median(other for other in others if other), 4)
 
 
 def interval(sample):
@@ -62,6 +64,13 @@ def compare(now, stored):
     return rows
 
 
+def times_as_slow(now, stored):
+    """How many times as long the floors and peers took as when they were stored: the geometric mean over what both have,
+    1 when that is nothing. Ratios of another machine, or of this one on another day, are not the same."""
+    common = [now[name] / stored[name] for name in now if stored.get(name)]
+    return statistics.geometric_mean(common) if common else 1.0
+
+
 def passed(rows):
     """Whether nothing is worse. Where nothing could be compared, nothing is known."""
     verdicts = {row[-1] for row in rows}
@@ -73,7 +82,7 @@ def text(sample):
 
 
 def store(file, taken, samples):
-    """`taken`: a dictionary that says by what, when and where they were measured."""
+    """`taken`: a dictionary that says by what, when and where they were measured, and `bases`."""
     lines = ["    %s: %s" % (json.dumps(name), json.dumps(sample)) for name, sample in sorted(samples.items())]
     with open(file, "w", encoding="utf-8") as stored:
         stored.write('{\n  "taken": %s,\n  "ratios": {\n%s\n  }\n}\n' % (

@@ -32,6 +32,10 @@ PEERS = {"hydra": ("mpiexec.hydra", "mpich", {"launch", "teardown", "command", "
          "pdsh": ("pdsh", "pdsh", {"ssh"}), "clush": ("clush", "clustershell", {"ssh"})}
 
 
+# Beyond this factor, up or down, floors and peers are so different that the ratios are, too.
+SAME_MACHINE = 1.5
+
+
 @dataclasses.dataclass(frozen=True)
 class Size:
     """How much is measured."""
@@ -51,7 +55,8 @@ class Size:
 
 
 FULL = Size(repetitions=5, seconds=270)
-SHORT = Size(repetitions=9, seconds=100, counts=(64, 1000), commands=(64,), hosts=(1000,), pinned=(True,), logins=(4,))
+SHORT = Size(repetitions=9, seconds=110, counts=(64, 256), commands=(64,), hosts=(1000,), pinned=(True,),
+             messages=(("roundtrip", 5000), ("oneway", 100000)), logins=(4,))
 SMOKE = Size(repetitions=1, seconds=60, counts=(1,), commands=(1,), memory=1, deaths=1, hosts=(1,),
              messages=(("roundtrip", 10), ("oneway", 10)), logins=(1,), warm_up=0, timeout_s=30)
 
@@ -411,12 +416,20 @@ def installed_peers(sections):
     return here
 
 
+def weight(name, sections):
+    """A section's part of the time. Launch and teardown share what the first of them measures."""
+    if name == "teardown":
+        return 0 if "launch" in sections else 4
+    return {"launch": 4, "messages": 2, "ssh": 2}.get(name, 1)
+
+
 def measure(bench, sections):
-    """Each section has an equal part of what is left of the time when it begins."""
+    """Each section has its part of what is left of the time when it begins."""
     end = time.monotonic() + bench.size.seconds
+    weights = [weight(name, bench.size.sections) for name in bench.size.sections]
     for i, name in enumerate(bench.size.sections):
         now = time.monotonic()
-        bench.deadline = now + max(0.0, end - now) / (len(bench.size.sections) - i)
+        bench.deadline = now + max(0.0, end - now) * weights[i] / (sum(weights[i:]) or 1)
         try:
             sections[name](bench)
         except (Failed, OSError, subprocess.SubprocessError) as failure:
@@ -427,9 +440,12 @@ def measure(bench, sections):
 
 def print_comparison(file, stored, now):
     taken, samples = stored
-    rows = ratios.compare(now, samples)
+    rows = ratios.compare(now.samples, samples)
     table("ratios: median (lowest to highest, without the outermost from %d rounds on); stored by %s" % (
         ratios.TRIMMED_FROM, taken.get("revision", "somebody")), ["", "stored", "now", ""], rows)
+    slow = ratios.times_as_slow(now.bases, taken.get("bases", {}))
+    print("\nbench: floors and peers took %.2f times as long as when they were stored%s" % (
+        slow, "" if 1 / SAME_MACHINE < slow < SAME_MACHINE else ": as on another machine, so believe little of this"))
     if ratios.passed(rows):
         print("\nbench: nothing is worse than in %s by more than its spread" % file)
         return True
@@ -469,12 +485,16 @@ def main(words):
 
     good = not bench.failures
     if stored:
-        good = print_comparison(arguments.compare, stored, bench.ratios.samples) and good
+        good = print_comparison(arguments.compare, stored, bench.ratios) and good
     if arguments.store:
+        samples = {name: sample for name, sample in bench.ratios.samples.items() if len(sample) >= ratios.MINIMUM}
+        too_few = sorted(set(bench.ratios.samples) - set(samples))
+        if too_few:
+            print("\nbench: not stored, because there was no time for %d rounds: %s" % (ratios.MINIMUM, "; ".join(too_few)))
         ratios.store(arguments.store, {
             "revision": revision, "command": "tools/bench " + " ".join(words), "cpus": os.cpu_count(), "load average": load,
-            "date": time.strftime("%Y-%m-%d", time.gmtime())}, bench.ratios.samples)
-        print("\nbench: %d figures stored in %s" % (len(bench.ratios.samples), arguments.store))
+            "date": time.strftime("%Y-%m-%d", time.gmtime()), "bases": {name: bench.ratios.bases[name] for name in samples}}, samples)
+        print("\nbench: %d figures stored in %s" % (len(samples), arguments.store))
     for failure in bench.failures:
         print("bench: FAILED: " + failure)
     return 0 if good else 1

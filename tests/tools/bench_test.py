@@ -74,6 +74,11 @@ class VerdictTest(unittest.TestCase):
 
 
 class CompareTest(unittest.TestCase):
+    def test_a_machine_is_as_slow_as_its_floors(self):
+        self.assertAlmostEqual(ratios.times_as_slow({"a": 20, "b": 5, "new": 7}, {"a": 10, "b": 10, "left out": 1}), 1)
+        self.assertAlmostEqual(ratios.times_as_slow({"a": 30, "b": 30}, {"a": 10, "b": 10}), 3)
+        self.assertEqual(ratios.times_as_slow({"a": 30}, {}), 1)
+
     def test_one_worse_figure_among_good_ones_fails(self):
         rows = ratios.compare({"a": [1] * 5, "b": [2] * 5}, {"a": [1] * 5, "b": [1] * 5})
         self.assertEqual([row[-1] for row in rows], ["as stored", "WORSE"])
@@ -174,6 +179,27 @@ class RunTest(unittest.TestCase):
         status, printed = self.run_with(["--short", "--compare", name], {"memory": self.measures(22)})
         self.assertEqual(status, 1)
         self.assertIn("worse than in %s: thing hostmesh/floor" % name, printed)
+
+    def test_figures_of_too_few_rounds_are_not_stored_and_named(self):
+        name = stored_with("")
+        self.addCleanup(os.remove, name)
+        printed = self.run_with(["--short", "--repetitions", "4", "--store", name], {"memory": self.measures(20)})[1]
+        with open(name, encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["ratios"], {})
+        self.assertIn("not stored, because there was no time for 5 rounds: thing hostmesh/floor", printed)
+
+    def test_figures_of_another_machine_are_said_to_be_so(self):
+        for stored, said in ((10, False), (14, False), (16, True), (5, True)):
+            name = stored_with('{"taken": {"bases": {"thing hostmesh/floor": %d}},'
+                               ' "ratios": {"thing hostmesh/floor": [2, 2, 2, 2, 2]}}' % stored)
+            self.addCleanup(os.remove, name)
+            printed = self.run_with(["--short", "--compare", name], {"memory": self.measures(20)})[1]
+            self.assertEqual("as on another machine" in printed, said, printed)
+
+    def test_launch_has_more_of_the_time_and_teardown_none_beside_it(self):
+        self.assertGreater(run.weight("launch", ["launch", "teardown"]), run.weight("memory", ["launch", "memory"]))
+        self.assertEqual(run.weight("teardown", ["launch", "teardown"]), 0)
+        self.assertGreater(run.weight("teardown", ["teardown"]), 0)
 
     def test_a_section_that_fails_fails_the_comparison(self):
         name = stored_with('{"taken": {}, "ratios": {"thing hostmesh/floor": [2, 2, 2, 2, 2]}}')
