@@ -56,10 +56,10 @@ void measure(const char* file, const char* name, std::uint64_t count) {
   const double host_kib = each();
 
   const Watch ask;
-  Gather<std::vector<std::string>> answers(count);
+  const Deadline deadline = Deadline::after(std::chrono::seconds(60));
+  Gather<std::vector<std::string>> answers(count, deadline);
   for (Rank rank = 0; rank < count; ++rank) {
-    runtime.client().call_async(mesh.ref().hosts()[rank].agent(), ListMeshes{},
-                                Deadline::after(std::chrono::seconds(60)), answers.slot(rank));
+    runtime.client().call_async(mesh.ref().hosts()[rank].agent(), ListMeshes{}, deadline, answers.slot(rank));
   }
   value_or_throw(answers.wait("answer"));
   text += ask.text("ask");

@@ -3,7 +3,6 @@ of the programs that log in is told so."""
 
 import getpass
 import os
-import shutil
 import socket
 import subprocess
 
@@ -34,8 +33,7 @@ class SshLab:
         self.write("sshd_config",
                    "Port %d\nListenAddress 127.0.0.1\nHostKey %s\nPidFile none\nAuthorizedKeysFile %s\nStrictModes no\n"
                    "UsePAM no\nUseDNS no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-                   "PermitRootLogin prohibit-password\nPrintMotd no\nMaxStartups 1000\nSetEnv SHLVL=1\n"
- %
+                   "PermitRootLogin prohibit-password\nPrintMotd no\nMaxStartups 1000\nSetEnv SHLVL=1\n" %
                    (port, self.file("host_key"), self.file("key.pub")))
         self.write("ssh_config",
                    "Host *\n  HostName 127.0.0.1\n  Port %d\n  User %s\n  IdentityFile %s\n  IdentitiesOnly yes\n"
@@ -89,9 +87,3 @@ class SshLab:
     def hydra(self, count, program):
         return ["mpiexec.hydra", "-launcher", "ssh", "-launcher-exec", self.client, "-localhost", "127.0.0.1", "-hosts",
                 ",".join("one%d" % i for i in range(1, count + 1)), "-ppn", "1", "-n", str(count), program]
-
-
-def peers():
-    """Those that are installed here."""
-    return [name for name, program in (("pdsh", "pdsh"), ("clush", "clush"), ("hydra", "mpiexec.hydra"))
-            if shutil.which(program)]

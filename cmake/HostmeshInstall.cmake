@@ -8,13 +8,13 @@ set(package_folder lib/cmake/hostmesh)
 set(include_folder include)
 set(library_folder lib)
 
-install(TARGETS hostmesh-cli EXPORT hostmeshPluginTargets RUNTIME DESTINATION bin)
-install(TARGETS hostmesh-bootstrap hostmesh-bootstrap-tls RUNTIME DESTINATION bin)
-install(TARGETS hostmesh-client hostmesh-plugin-probe RUNTIME DESTINATION libexec/hostmesh)
-install(TARGETS hostmesh EXPORT hostmeshClientTargets LIBRARY DESTINATION lib)
+hostmesh_install_targets(hostmesh-cli EXPORT hostmeshPluginTargets RUNTIME DESTINATION bin)
+hostmesh_install_targets(hostmesh-bootstrap hostmesh-bootstrap-tls RUNTIME DESTINATION bin)
+hostmesh_install_targets(hostmesh-client hostmesh-plugin-probe RUNTIME DESTINATION libexec/hostmesh)
+hostmesh_install_targets(hostmesh EXPORT hostmeshClientTargets LIBRARY DESTINATION lib)
 # What a plugin's own test program links. It stands on libhostmesh, which lies beside it, and asks for no headers of it.
-install(TARGETS hostmesh_conformance LIBRARY DESTINATION lib)
-install(TARGETS hostmesh-payload RUNTIME DESTINATION libexec/hostmesh)
+hostmesh_install_targets(hostmesh_conformance LIBRARY DESTINATION lib)
+hostmesh_install_targets(hostmesh-payload RUNTIME DESTINATION libexec/hostmesh)
 install(FILES conformance/hostmesh/conformance/conformance.hpp conformance/hostmesh/conformance/visibility.hpp
   DESTINATION ${include_folder}/hostmesh/conformance)
 add_library(hostmesh_plugin_headers INTERFACE)
@@ -49,4 +49,4 @@ install(EXPORT hostmeshClientTargets NAMESPACE hostmesh:: DESTINATION ${package_
 # How to begin: the script, and the samples that it copies and docs/writing-an-allocator.md speaks of.
 install(PROGRAMS tools/new-allocator DESTINATION bin RENAME hostmesh-new-allocator)
 install(DIRECTORY examples/my_allocator examples/c_allocator DESTINATION share/hostmesh/examples)
-install(FILES docs/writing-an-allocator.md DESTINATION share/doc/hostmesh)
+install(DIRECTORY docs/ DESTINATION share/doc/hostmesh FILES_MATCHING PATTERN "*.md")

@@ -1,4 +1,4 @@
-# Compiler settings that hold for everything in this tree, and the helpers that rooms and tests are declared with.
+# Compiler settings that hold for everything in this tree, and the helpers that rooms, tests and installed targets are declared with.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -59,6 +59,20 @@ if(HOSTMESH_SANITIZE)
   endif()
 endif()
 
+# The target `installed`: everything that `cmake --install` takes from the build, and nothing else.
+add_custom_target(installed)
+
+# hostmesh_install_targets(TARGET... options of install(TARGETS)): installs them and makes them part of `installed`.
+function(hostmesh_install_targets)
+  foreach(argument IN LISTS ARGV)
+    if(NOT TARGET ${argument})
+      break()
+    endif()
+    add_dependencies(installed ${argument})
+  endforeach()
+  install(TARGETS ${ARGV})
+endfunction()
+
 # hostmesh_room(NAME SOURCES a.cpp ...): adds a room's sources to the library.
 function(hostmesh_room name)
   cmake_parse_arguments(ARG "" "" "SOURCES" ${ARGN})
@@ -66,7 +80,7 @@ function(hostmesh_room name)
   target_sources(hostmesh_objects PRIVATE ${ARG_SOURCES})
 endfunction()
 
-# hostmesh_test(NAME SOURCES a_test.cpp ... [LABEL unit|system|slow|network] [LIBS ...] [TIMEOUT s] [LOCK name]): one
+# hostmesh_test(NAME SOURCES a_test.cpp ... [LABEL unit|system|network|slow] [LIBS ...] [TIMEOUT s] [LOCK name]): one
 # program, one ctest entry per test case; of those with the same lock one runs at a time.
 function(hostmesh_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;LOCK" "SOURCES;LIBS" ${ARGN})

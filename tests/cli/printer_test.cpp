@@ -116,7 +116,7 @@ TEST(JsonEvents, AreJsonWhateverTheTextsInThemAre) {
     ++events;
     at = newline + 1;
   }
-  EXPECT_GE(events, 300U * 6U);
+  EXPECT_GE(events, 300U * 7U);
 }
 
 }  // namespace
