@@ -62,7 +62,7 @@ TEST_F(ChildLogTest, IsFitForATerminalAndBounded) {
 
   const auto passed = take();
   ASSERT_EQ(passed.size(), 3U);
-  EXPECT_EQ(passed[0], "0 a?[2Jb\xEF\xBF\xBD");
+  EXPECT_EQ(passed[0], "0 a\\x1b[2Jb\\xff");
   EXPECT_LE(passed[1].size(), ChildLog::kMaxLine);
   EXPECT_TRUE(passed[1].ends_with("x...")) << passed[1];
   EXPECT_EQ(passed[2], "0 next");

@@ -54,6 +54,23 @@ TEST_F(Ssh, AClientThatIsSilentForTooLongIsGoneForItsHosts) {
   ASSERT_TRUE(hostmesh.finish());
 }
 
+// Nobody of ours is above a host on another machine but its keeper.
+TEST_F(Ssh, WhenAHostIsKilledItsDaemonsAreNotLeftOnItsMachine) {
+  start_lab();
+  const std::string up = "echo up; exec " + sleep_marked();
+  Running hostmesh(run_script({"--extent", "hosts=2"},
+                              "(env -i /usr/bin/setsid /bin/sh -c '" + up + "' &); " + up));
+  ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 4; })) << hostmesh.err();
+  const std::vector<pid_t> hosts = processes_named("hostmesh-bootstrap");
+  ASSERT_EQ(hosts.size(), 2U) << "a keeper is no host";
+
+  for (const pid_t host : hosts) ::kill(host, SIGKILL);
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_NE(hostmesh.status(), 0);
+  expect_nothing_left();
+}
+
 TEST_F(Ssh, WhenOneConnectionIsKilledItsHostIsLostAndSaysSo) {
   start_lab();
   Running hostmesh(run_script({"--extent", "hosts=4"}, "echo up; exec " + sleep_marked()));

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "hostmesh/base/text.hpp"
+
 namespace hostmesh {
 
 namespace {
@@ -26,14 +28,6 @@ std::optional<std::pair<log::Level, std::string_view>> parse(std::string_view li
     if (digits > 0 && line.starts_with(name)) return std::pair(level, line.substr(name.size()));
   }
   return std::nullopt;
-}
-
-// Valid UTF-8 without anything that a terminal takes for a command.
-std::string printable(std::string_view text) {
-  std::string all = valid_utf8(text);
-  std::ranges::replace_if(
-      all, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return all;
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "hostmesh/bootstrap/exec_request.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,6 +14,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <sstream>
 #include <string_view>
 
@@ -23,6 +26,7 @@
 #include "hostmesh/channel/detail/socket.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
 #include "hostmesh/process/environment.hpp"
+#include "hostmesh/process/keeper.hpp"
 
 namespace hostmesh::bootstrap {
 
@@ -220,6 +224,28 @@ std::string_view release_of(std::string_view version) {
   return version.substr(0, version.rfind('.'));
 }
 
+// What process lists show of this process, in the place of its first argument.
+void call_it(std::string_view name) {
+  const std::size_t room = std::strlen(program_invocation_name);
+  std::memset(program_invocation_name, 0, room);
+  name.copy(program_invocation_name, room);
+  ::prctl(PR_SET_NAME, std::string(name).c_str());
+}
+
+// A child of the protocol cleans up what is below it. Should it be killed, nobody else on this machine would: what it
+// leaves is handed to this process. It lets go of the connection, whose end has to be that of the child.
+[[noreturn]] void keep(const std::string& program, std::vector<std::string>& argv,
+                       std::vector<std::string>& environment) {
+  Keeper keeper(Keeper::Group::kShared);
+  const auto started =
+      keeper.start(program.c_str(), pointers(argv).data(), pointers(environment).data(), SIGCONT);
+  if (!started) give_up(started.error().text(), kUnusable);
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  for (const int number : {STDIN_FILENO, STDOUT_FILENO}) ::dup2(null.get(), number);
+  call_it("hostmesh-keeper");
+  keeper.keep();
+}
+
 }  // namespace
 
 Result<ExecRequest> unpack_exec_request(ByteView entries) {
@@ -292,6 +318,7 @@ void exec_as_requested() {
     ::setpgid(program_pid, program_pid);
     if (program_pid > 0) watch_over(program_pid);
   }
+  if (!request.kills_when_unread) keep(program, request.argv, environment);
   ::execve(program.c_str(), pointers(request.argv).data(), pointers(environment).data());
   give_up(program + ": " + errno_text(errno), kUnusable);
 }

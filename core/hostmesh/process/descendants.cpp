@@ -24,7 +24,7 @@ namespace hostmesh {
 namespace {
 
 template <class Number>
-std::optional<Number> number(std::string_view text) {
+std::optional<Number> parse(std::string_view text) {
   Number value = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (failed != std::errc() || end != text.data() + text.size()) return std::nullopt;
@@ -53,7 +53,7 @@ std::optional<std::vector<std::string>> names_in(const char* folder) {
 bool proc_is_ours() {
   std::array<char, 32> target{};
   const ssize_t size = ::readlink("/proc/self", target.data(), target.size());
-  return size > 0 && number<pid_t>({target.data(), static_cast<std::size_t>(size)}) == ::getpid();
+  return size > 0 && parse<pid_t>({target.data(), static_cast<std::size_t>(size)}) == ::getpid();
 }
 
 // Whether `pid` is a child of this process, living or dead.
@@ -89,7 +89,7 @@ std::optional<ProcessStat> read_process_stat(pid_t pid) {
   std::string_view rest = std::string_view(*text).substr(std::min(end + 4, text->size()));
   for (pid_t* const field : {&stat.parent, &stat.group, &stat.session}) {
     const std::size_t space = std::min(rest.find(' '), rest.size());
-    const auto value = number<pid_t>(rest.substr(0, space));
+    const auto value = parse<pid_t>(rest.substr(0, space));
     if (!value) return std::nullopt;
     *field = *value;
     rest.remove_prefix(std::min(space + 1, rest.size()));
@@ -105,7 +105,7 @@ std::optional<std::vector<pid_t>> listed_children_of(pid_t thread) {
   std::vector<pid_t> pids;
   for (std::string_view rest = *list; !rest.empty();) {
     const std::size_t space = std::min(rest.find(' '), rest.size());
-    if (const auto pid = number<pid_t>(rest.substr(0, space))) pids.push_back(*pid);
+    if (const auto pid = parse<pid_t>(rest.substr(0, space))) pids.push_back(*pid);
     rest.remove_prefix(std::min(space + 1, rest.size()));
   }
   return pids;
@@ -118,7 +118,7 @@ std::optional<std::vector<Child>> listed_children() {
   std::vector<Child> children;
   for (const std::string& thread : *threads) {
     if (thread.starts_with('.')) continue;
-    const auto listed = listed_children_of(*number<pid_t>(thread));
+    const auto listed = listed_children_of(*parse<pid_t>(thread));
     if (!listed) {
       // The kernel may have no such lists at all; then the main thread, which lives, has none.
       if (has_ended(errno) && thread != self) continue;
@@ -136,7 +136,7 @@ std::optional<std::vector<Child>> children_by_parent() {
   std::vector<Child> children;
   const pid_t self = ::getpid();
   for (const std::string& name : *processes) {
-    const auto pid = number<pid_t>(name);
+    const auto pid = parse<pid_t>(name);
     if (!pid) continue;
     const auto stat = read_process_stat(*pid);
     if (!stat && !has_ended(errno)) return std::nullopt;
@@ -211,12 +211,21 @@ std::vector<Orphan> living_orphans() {
   return living;
 }
 
-ChildSearch::ChildSearch() {
+ChildSearch::ChildSearch() : self_(::getpid()) {
   constexpr pid_t kMostPids = 4'194'304;  // PID_MAX_LIMIT of 64-bit kernels
   std::string text = read_proc_file("/proc/sys/kernel/pid_max").value_or("");
   while (text.ends_with('\n')) text.pop_back();
-  end_ = number<pid_t>(text).value_or(kMostPids);
-  last_ = std::min(::getpid(), end_ - 1);
+  end_ = std::max(parse<pid_t>(text).value_or(kMostPids), self_ + 1);
+}
+
+// The number that is asked about at that place of a round. Most children are a little younger than this
+// process, or have got a low number after the highest one was given out.
+pid_t ChildSearch::number(std::int64_t place) const {
+  constexpr pid_t kNear = 32'768;
+  const pid_t near = std::min(kNear, end_ - self_);
+  if (place < near) return self_ + static_cast<pid_t>(place);
+  if (place < near + self_) return static_cast<pid_t>(place) - near;
+  return static_cast<pid_t>(place);
 }
 
 std::vector<pid_t> ChildSearch::next() {
@@ -224,10 +233,9 @@ std::vector<pid_t> ChildSearch::next() {
   std::vector<pid_t> found;
   for (pid_t asked = 0; asked < end_ && found.empty(); asked += kStride) {
     for (pid_t i = 0; i < kStride; ++i) {
-      if (++last_ >= end_) last_ = 2;
-      if (is_child(last_)) found.push_back(last_);
+      const pid_t pid = number(asked_++ % end_);
+      if (pid > 1 && pid != self_ && is_child(pid)) found.push_back(pid);
     }
-    asked_ = std::min(asked_ + kStride, end_);
   }
   return found;
 }
