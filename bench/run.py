@@ -71,8 +71,8 @@ def cli():
 
 def build():
     """The programs in bench/, and what is installed."""
-    done = subprocess.run([os.path.join(TOP, "tools", "build"), "release", "bench_programs", "installed"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False)
+    done = subprocess.run([os.path.join(TOP, "tools", "build"), "release", "bench_programs", "installed"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
         sys.exit(done.stdout + "bench: the programs do not build")
 
@@ -493,7 +493,8 @@ def main(words):
             print("\nbench: not stored, because there was no time for %d rounds: %s" % (ratios.MINIMUM, "; ".join(too_few)))
         ratios.store(arguments.store, {
             "revision": revision, "command": "tools/bench " + " ".join(words), "cpus": os.cpu_count(), "load average": load,
-            "date": time.strftime("%Y-%m-%d", time.gmtime()), "bases": {name: bench.ratios.bases[name] for name in samples}}, samples)
+            "date": time.strftime("%Y-%m-%d", time.gmtime()),
+            "bases": {name: bench.ratios.bases[name] for name in samples}}, samples)
         print("\nbench: %d figures stored in %s" % (len(samples), arguments.store))
     for failure in bench.failures:
         print("bench: FAILED: " + failure)
