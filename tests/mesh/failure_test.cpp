@@ -1,7 +1,12 @@
 // Processes of a mesh that die while it is in use.
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <functional>
 #include <future>
+#include <thread>
 
 #include "mesh/fixture.hpp"
 
@@ -104,6 +109,64 @@ TEST_F(Failure, AHostThatIsKilledTakesItsProcsWithItAndTheOthersGoOn) {
   EXPECT_EQ(client().call(counters.at(1), Read{}, soon()), 1);
   mesh.shutdown();
   EXPECT_TRUE(runtime().sweep(soon()));
+}
+
+bool is_subreaper() {
+  int role = 0;
+  EXPECT_EQ(::prctl(PR_GET_CHILD_SUBREAPER, &role), 0);
+  return role != 0;
+}
+
+// What the reactor does by itself has been done after some of its turns, or a moment.
+bool becomes_true_on(Runtime& runtime, const std::function<bool()>& goal) {
+  const Deadline deadline = soon();
+  while (!goal() && !deadline.passed()) {
+    runtime.run_on_reactor([] {});
+    std::this_thread::yield();
+  }
+  return goal();
+}
+
+// Daemons of other code would otherwise become zombies of this program.
+TEST_F(Failure, ARuntimeInAProgramWithOtherChildrenIsASubreaperOnlyWhileItHasAnAllocation) {
+  std::optional<Runtime> shared(std::in_place, test_actors());
+  EXPECT_FALSE(is_subreaper());
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(std::system("(sleep 0.01 &)"), 0);
+  EXPECT_FALSE(has_children());
+
+  HostMesh mesh = HostMesh::allocate(*shared, alloc_on(*shared, {.extent = {{"hosts", 1}}}), "test", {});
+  EXPECT_TRUE(is_subreaper());
+
+  mesh.shutdown();
+  EXPECT_TRUE(becomes_true_on(*shared, [] { return !is_subreaper(); }));
+}
+
+TEST_F(Failure, ARuntimeThatIsToAdoptNobodyIsNoSubreaper) {
+  Runtime shared(test_actors(), {.subreaper = RuntimeOptions::Subreaper::kNo});
+  HostMesh mesh = HostMesh::allocate(shared, alloc_on(shared, {.extent = {{"hosts", 1}}}), "test", {});
+  EXPECT_FALSE(is_subreaper());
+  mesh.shutdown();
+}
+
+// As bwrap leaves its inner process when it is killed.
+TEST_F(Failure, WhatAWrapperLeavesIsReapedAndNoChildOfOtherCode) {
+  std::optional<Runtime> shared(std::in_place, test_actors());
+  const pid_t other = ::fork();
+  if (other == 0) ::_exit(7);
+  {
+    HostMesh mesh = HostMesh::allocate(
+        *shared,
+        alloc_on(*shared, {.extent = {{"hosts", 2}}},
+                 shell("setsid sleep 0.2 >/dev/null 2>&1 & sleep 0.1 >/dev/null 2>&1 & \"$0\"; exit 0")),
+        "test", {});
+    mesh.shutdown();
+  }
+
+  EXPECT_TRUE(becomes_true_on(*shared, [] { return children_of_this_process().size() == 1; }));
+
+  int status = 0;
+  EXPECT_EQ(::waitpid(other, &status, 0), other);
+  EXPECT_EQ(WEXITSTATUS(status), 7);
 }
 
 TEST_F(Failure, InAProgramWithOtherChildrenThoseOfAKilledHostAreCollectedAndNoOthers) {
