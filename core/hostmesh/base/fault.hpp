@@ -5,7 +5,7 @@
 //   HOSTMESH_FAULT=ROLE:POINT:N     the N-th creation of that kind fails, counted from 1
 //   HOSTMESH_FAULT=ROLE:POINT:N+    and all after it
 //
-// ROLE is client, host or proc; POINT is thread, process or memory. What it means beyond tests is nothing: do
+// ROLE is client, host or proc; POINT is thread or process. What it means beyond tests is nothing: do
 // not set it.
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace hostmesh::fault {
 
-enum class Point : std::uint8_t { kThread, kProcess, kMemory };
+enum class Point : std::uint8_t { kThread, kProcess };
 
 // What this process is from here on; before the first call it is a client. Not to be called while others may
 // be at next().

@@ -64,6 +64,14 @@ std::string thrown_by(Call call) {
   }
 }
 
+// What the dynamic linker lacked, which has only words for it; 0 when it was nothing of that kind.
+int exhaustion_in(std::string_view words) {
+  for (const int number : {EMFILE, ENFILE, ENOMEM}) {
+    if (words.find(std::strerror(number)) != std::string_view::npos) return number;
+  }
+  return words.ends_with("failed to map segment from shared object") ? ENOMEM : 0;
+}
+
 Result<OptionDescription> read_option(const hostmesh_option& row) {
   const auto nonsense = [](const std::string& why) { return Error(Cause::kPlugin, why); };
   OptionDescription option;
@@ -183,11 +191,10 @@ Result<std::shared_ptr<Plugin>> Plugin::load(const std::filesystem::path& file, 
   if (failure) {
     // Boost's own text has an errno that means nothing here.
     const char* const why = ::dlerror();
-    for (const int number : {EMFILE, ENFILE, ENOMEM}) {  // the linker has only words for it
-      if (why != nullptr && std::strstr(why, std::strerror(number)) != nullptr)
-        return os_error(Cause::kResourceLimit, "plugin file " + checked->string() + " could not be loaded",
-                        number)
-            .with_phase("load");
+    if (const int number = exhaustion_in(why == nullptr ? "" : why); number != 0) {
+      return os_error(Cause::kResourceLimit, "plugin file " + checked->string() + " could not be loaded",
+                      number)
+          .with_phase("load");
     }
     return refused(file, why != nullptr ? std::string("the dynamic linker says: ") + why : failure.message(),
                    "ldd " + checked->string());

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "hostmesh/base/detail/reactor_impl.hpp"
+#include "hostmesh/base/error.hpp"
 #include "hostmesh/process/child_registry.hpp"
 #include "hostmesh/process/descendants.hpp"
 
@@ -94,11 +95,13 @@ struct AdoptedReaper::State : std::enable_shared_from_this<State> {
   bool stopped = false;
 };
 
-AdoptedReaper::AdoptedReaper(Reactor& reactor, std::shared_ptr<ChildRegistry> registry)
+AdoptedReaper::AdoptedReaper(Reactor& reactor, std::shared_ptr<ChildRegistry> registry) try
     : state_(std::make_shared<State>(reactor, std::move(registry))) {
   state_->listen();
   // What ended before the handler was there sent its signal to nobody.
   reactor.post([state = state_] { state->reap_all(); });
+} catch (...) {
+  throw error_of_exception("the ends of children (SIGCHLD) cannot be watched", "start", Cause::kIo);
 }
 
 AdoptedReaper::~AdoptedReaper() {
