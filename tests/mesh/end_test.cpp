@@ -99,7 +99,7 @@ TEST_F(End, ARuntimeThatEndsFirstOfAllKillsWhatIsLeft) {
     ProcMesh workers = procs(mesh, {{"gpus", 2}});
     processes = watch(workers);
   }  // told to go, and not waited for
-  const Result<> swept = runtime().sweep(soon());
+  const auto swept = runtime().sweep(soon());
 
   EXPECT_TRUE(swept);
   for (const auto& process : processes) EXPECT_TRUE(process->ends()) << "pid " << process->pid();
