@@ -150,10 +150,7 @@ TEST_P(HangingPlugin, DoesNotHoldUpASecondInterrupt) {
   Running hostmesh(run({"--extent", "hosts=2"}, {"true"}));
   ASSERT_TRUE(hostmesh.read_until([&] { return hostmesh.err().find("hangs\n") != std::string::npos; }));
 
-  hostmesh.signal(SIGSTOP);
-  hostmesh.signal(SIGINT);
-  hostmesh.signal(SIGTERM);
-  hostmesh.signal(SIGCONT);
+  hostmesh.insist(SIGINT, SIGTERM);
   ASSERT_TRUE(hostmesh.finish());
 
   EXPECT_TRUE(hostmesh.status() == 130 || hostmesh.status() == 143) << hostmesh.status();

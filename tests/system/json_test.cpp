@@ -199,15 +199,16 @@ TEST_F(Json, ALongLineComesInPiecesThatSaySo) {
 }
 
 TEST_F(Json, ALineThatIsNotCompletedComesInPiecesThatSaySo) {
-  const std::string fifo = (folder() / "fifo").string();
-  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  Running hostmesh(run_script({"--json"}, "printf one; read word < " + fifo +
-                                              "; echo ' two'; printf three; " + "read word < " + fifo));
+  const std::string first = (folder() / "first").string();
+  const std::string second = (folder() / "second").string();
+  for (const std::string& fifo : {first, second}) ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  Running hostmesh(run_script(
+      {"--json"}, "printf one; read word < " + first + "; echo ' two'; printf three; read word < " + second));
 
-  for (const char* word : {"\"one\"", "\"three\""}) {
-    ASSERT_TRUE(hostmesh.read_until_out(word)) << hostmesh.out();
-    write_file("fifo", "go\n");
-  }
+  ASSERT_TRUE(hostmesh.read_until_out("\"one\"")) << hostmesh.out();
+  write_file("first", "go\n");
+  ASSERT_TRUE(hostmesh.read_until_out("\"three\"")) << hostmesh.out();
+  write_file("second", "go\n");
   ASSERT_TRUE(hostmesh.finish());
 
   std::vector<std::string> seen;

@@ -74,7 +74,7 @@ TEST_F(RunCommand, AFolderThatCannotBeEnteredByItsNameIsStillTheCommands) {
                       {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"});
   options.working_directory = closed.string();
   Running plain({.argv = {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
-                          bin("hostmesh").string(), "--version"}});
+                          bin("hostmesh").string(), "--help"}});
   ASSERT_TRUE(plain.finish());
   if (plain.status() != 0) GTEST_SKIP() << "this build is closed to others: " << plain.err();
   Running hostmesh(options);
@@ -147,44 +147,50 @@ TEST_F(RunCommand, ThatBecomesAnotherUsersAndCannotBeEndedIsToldOfAtOnce) {
   EXPECT_EQ(hostmesh.status(), 143);
 }
 
-// Waits for a word of the test's after each piece.
+// Waits for a word of the test's after each piece, each time on a pipe of its own: who opens one before its
+// last writer has closed it reads that one's end.
 class Partial : public SystemTest {
  protected:
-  Partial() { EXPECT_EQ(::mkfifo((folder() / "fifo").c_str(), 0600), 0); }
-  std::string await() const { return "; read word < " + (folder() / "fifo").string() + "; "; }
-  void go_on() const { write_file("fifo", "go\n"); }
+  Partial() {
+    for (const char* name : {"first", "second"}) EXPECT_EQ(::mkfifo((folder() / name).c_str(), 0600), 0);
+  }
+  std::string await(const std::string& name) const {
+    return "; read word < " + (folder() / name).string() + "; ";
+  }
+  void go_on(const std::string& name) const { write_file(name, "go\n"); }
 };
 
 TEST_F(Partial, APromptIsSeenBeforeItIsAnswered) {
-  Running hostmesh(run_script({}, "printf 'Continue? [y/n] '" + await() + "echo $word"));
+  Running hostmesh(run_script({}, "printf 'Continue? [y/n] '" + await("first") + "echo $word"));
 
   ASSERT_TRUE(hostmesh.read_until_out("[0] Continue? [y/n] "));
-  go_on();
+  go_on("first");
   ASSERT_TRUE(hostmesh.finish());
 
   EXPECT_EQ(hostmesh.out(), "[0] Continue? [y/n] go\n");
 }
 
 TEST_F(Partial, AProgressBarMovesAndKeepsItsLabel) {
-  Running hostmesh(run_script({}, "for i in 0 50; do printf '\\r%3d%%' $i" + await() + "done"));
+  Running hostmesh(
+      run_script({}, "printf '\\r  0%%'" + await("first") + "printf '\\r 50%%'" + await("second")));
 
   ASSERT_TRUE(hostmesh.read_until_out("\r[0]   0%"));
-  go_on();
+  go_on("first");
   ASSERT_TRUE(hostmesh.read_until_out("\r[0]  50%"));
-  go_on();
+  go_on("second");
   ASSERT_TRUE(hostmesh.finish());
 
   EXPECT_EQ(hostmesh.out(), "\r[0]   0%\r[0]  50%\n");
 }
 
 TEST_F(Partial, OtherRanksAreHeardMeanwhile) {
-  Running hostmesh(run_script({"--per-host", "procs=2"}, "printf half" + await() + "echo whole"));
+  Running hostmesh(run_script({"--per-host", "procs=2"}, "printf half" + await("first") + "echo whole"));
 
   ASSERT_TRUE(hostmesh.read_until([&] {
     return hostmesh.out().find("[0] half") != std::string::npos &&
            hostmesh.out().find("[1] half") != std::string::npos;
   }));
-  go_on();  // for both: the other one finds the end of the pipe
+  go_on("first");  // for both: the other one finds the end of the pipe
   ASSERT_TRUE(hostmesh.finish());
 
   EXPECT_EQ(hostmesh.out().find("half["), std::string::npos) << hostmesh.out();

@@ -186,6 +186,13 @@ void Running::signal(int number) {
   if (pidfd_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
 }
 
+void Running::insist(int first, int again) {
+  signal(first);
+  const Deadline deadline = Deadline::after(kHang);
+  const auto has_ended = [this] { return ended_; };
+  while (!read_until(has_ended, std::chrono::milliseconds(100)) && !deadline.passed()) signal(again);
+}
+
 bool Running::read_some(UniqueFd& pipe, std::string& into) {
   std::array<char, 1 << 16> chunk;
   const ssize_t got = ::read(pipe.get(), chunk.data(), chunk.size());

@@ -73,6 +73,8 @@ class Running {
   // As `head` does: nobody reads stdout any more.
   void close_out() { out_pipe_.reset(); }
   void signal(int number);
+  // Sends `first`, and then `again` until it has ended: a second signal counts when it is late enough.
+  void insist(int first, int again);
 
  private:
   bool read_some(UniqueFd& pipe, std::string& into);

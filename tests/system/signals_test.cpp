@@ -199,12 +199,7 @@ TEST_F(Interrupt, TwiceIsNow) {
   Running hostmesh(run_script({"--extent", "hosts=2", "--per-host", "procs=2"}, stubborn()));
   ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 4; }));
 
-  // Another one counts when it is late enough; whoever keeps on is heard.
-  hostmesh.signal(SIGINT);
-  const Deadline deadline = Deadline::after(kHang);
-  const auto has_ended = [&] { return hostmesh.ended(); };
-  while (!hostmesh.read_until(has_ended, std::chrono::milliseconds(100)) && !deadline.passed())
-    hostmesh.signal(SIGTERM);
+  hostmesh.insist(SIGINT, SIGTERM);
   ASSERT_TRUE(hostmesh.finish());
 
   EXPECT_TRUE(hostmesh.status() == 130 || hostmesh.status() == 143)
