@@ -4,11 +4,14 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "hostmesh/base/fault.hpp"
 #include "hostmesh/base/log.hpp"
