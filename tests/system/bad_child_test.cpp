@@ -184,6 +184,8 @@ class BadBootstrap : public SystemTest {
                        const std::string& only_rank = "") {
     std::filesystem::create_directory(folder() / "bin");
     std::filesystem::copy_file(bin("hostmesh"), folder() / "bin/hostmesh");
+    std::filesystem::create_directories(folder() / "libexec/hostmesh");
+    std::filesystem::copy_file(bin("../libexec/hostmesh/client"), folder() / "libexec/hostmesh/client");
     if (!mode.empty())
       std::filesystem::create_symlink(HOSTMESH_BAD_CHILD, folder() / "bin/hostmesh-bootstrap");
     set_environment("BAD_CHILD", mode);

@@ -218,7 +218,10 @@ class Run {
       return did_not_come_up(error);
     }
     ChildTiming timing = ChildTiming::from(runtime.config());
-    timing.launch = std::max<Duration>(timing.launch, timeout);
+    // Who has set no limit for launches means this one.
+    if (timing.launch == attribute::kLaunchTimeout.fallback) {
+      timing.launch = std::max<Duration>(timing.launch, timeout);
+    }
     auto alloc = allocator->allocate({.extent = hosts, .timing = timing});
     const int status = with_allocation(runtime, std::move(alloc), per_host, timeout);
     if (const auto swept = runtime.sweep(Deadline::after(kSweepTimeout)); !swept) {

@@ -86,8 +86,8 @@ Result<> Keeper::start(const char* file, char* const* argv, char* const* environ
     error = errno;
     ::_exit(kNotStarted);
   }
-  if (kept_ < 0) return os_error(Cause::kResourceLimit, "start " + std::string(file), errno);
-  if (error != 0) return os_error(Cause::kSpawnFailed, "start " + std::string(file), error);
+  if (kept_ < 0) return os_error(Cause::kResourceLimit, "cannot start " + std::string(file), errno);
+  if (error != 0) return os_error(Cause::kSpawnFailed, "cannot start " + std::string(file), error);
   return {};
 }
 
