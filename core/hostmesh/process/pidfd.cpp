@@ -79,8 +79,10 @@ int send_signal(pid_t pid, int pidfd, int signal) {
 }
 
 int send_group_signal(pid_t leader, int signal) {
-  if (::kill(-leader, signal) == 0 || errno == ESRCH) return 0;
-  return errno;
+  if (::kill(-leader, signal) == 0) return 0;
+  // One that was forked a moment ago may not have made its group yet.
+  if (errno == ESRCH && ::kill(leader, signal) == 0) return 0;
+  return errno == ESRCH ? 0 : errno;
 }
 
 Waited wait_child(pid_t pid, int pidfd, Take take) {
