@@ -23,6 +23,7 @@
 #include "hostmesh/base/thread.hpp"
 #include "hostmesh/hostmesh.hpp"
 #include "hostmesh/process/exit_status.hpp"
+#include "hostmesh/process/keeper.hpp"
 #include "printer.hpp"
 #include "signals.hpp"
 
@@ -439,10 +440,10 @@ class Run {
       case Escalation::Action::kNothing:
         return;
       case Escalation::Action::kHandOn:
-        // The kernel sends CONT when the keeper is killed.
+        // The kernel sends CONT when the keeper is killed. Nobody waits for us any more, so nothing is done in order.
         if (number == SIGCONT && is_without_keeper()) {
-          on_signal(SIGTERM, Escalation::Action::kEndInOrder);
-          return on_signal(SIGTERM, Escalation::Action::kEndNow);
+          kill_all_children();
+          ::_exit(128 + SIGKILL);
         }
         return audience_.hand_on(number);
       case Escalation::Action::kEndInOrder: {

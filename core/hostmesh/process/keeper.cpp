@@ -28,8 +28,22 @@ sigset_t passed_on() {
   return set;
 }
 
-// Kills all that was handed to this process, until the kernel says that there is nothing.
-void kill_the_rest() {
+[[noreturn]] void end_like(const siginfo_t& end) {
+  if (end.si_code == CLD_EXITED) ::_exit(end.si_status);
+  // The core, if there is one, is that of the kept process.
+  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  std::signal(end.si_status, SIG_DFL);
+  ::raise(end.si_status);
+  sigset_t all;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_UNBLOCK, &all, nullptr);
+  ::_exit(128 + end.si_status);
+}
+
+}  // namespace
+
+void kill_all_children() {
   const std::time_t end = std::time(nullptr) + kKillTime_s;
   sigset_t child_ended;
   ::sigemptyset(&child_ended);
@@ -50,21 +64,6 @@ void kill_the_rest() {
     ::sigtimedwait(&child_ended, nullptr, &moment);
   }
 }
-
-[[noreturn]] void end_like(const siginfo_t& end) {
-  if (end.si_code == CLD_EXITED) ::_exit(end.si_status);
-  // The core, if there is one, is that of the kept process.
-  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  std::signal(end.si_status, SIG_DFL);
-  ::raise(end.si_status);
-  sigset_t all;
-  ::sigfillset(&all);
-  ::sigprocmask(SIG_UNBLOCK, &all, nullptr);
-  ::_exit(128 + end.si_status);
-}
-
-}  // namespace
 
 Keeper::Keeper(Group group) : group_(group), awaited_(passed_on()) {
   if (const auto made = become_subreaper(); !made) {
@@ -114,7 +113,7 @@ void Keeper::keep() {
       ::kill(kept_, signal.si_signo);
     }
   }
-  kill_the_rest();
+  kill_all_children();
   end_like(end);
 }
 
