@@ -155,6 +155,20 @@ std::vector<Child> searched_children() {
   return children;
 }
 
+std::vector<pid_t> some_children(std::optional<ChildSearch>& search) {
+  if (!search) {
+    auto listed = listed_children();
+    if (!listed) listed = children_by_parent();
+    if (listed) {
+      std::vector<pid_t> pids;
+      for (const Child& child : *listed) pids.push_back(child.pid);
+      return pids;
+    }
+    search.emplace();
+  }
+  return search->next();
+}
+
 }  // namespace detail
 
 Result<> become_subreaper() {

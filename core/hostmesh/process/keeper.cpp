@@ -8,8 +8,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
+#include <optional>
+#include <vector>
 
 #include "hostmesh/process/descendants.hpp"
+#include "hostmesh/process/detail/proc_children.hpp"
 
 namespace hostmesh {
 
@@ -48,15 +51,17 @@ void kill_all_children() {
   sigset_t child_ended;
   ::sigemptyset(&child_ended);
   ::sigaddset(&child_ended, SIGCHLD);
+  std::optional<ChildSearch> search;
   while (has_children()) {
-    const auto found = children_of_this_process();
-    for (const Child& child : found) ::kill(child.pid, SIGKILL);  // unreaped, so the number is still its own
+    const std::vector<pid_t> found = detail::some_children(search);
+    for (const pid_t child : found) ::kill(child, SIGKILL);  // unreaped, so the number is still its own
+    if (!found.empty() && search) search.emplace();
     while (::waitpid(-1, nullptr, WNOHANG | __WALL) > 0) {
     }
     if (!has_children()) return;
     if (std::time(nullptr) > end) {
       std::string pids;
-      for (const Child& child : found) pids += (pids.empty() ? "pid " : ", ") + std::to_string(child.pid);
+      for (const pid_t child : found) pids += (pids.empty() ? "pid " : ", ") + std::to_string(child);
       std::fprintf(stderr, "hostmesh: processes that could not be killed in time: %s\n", pids.c_str());
       return;
     }

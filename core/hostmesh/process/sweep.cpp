@@ -90,26 +90,11 @@ struct Sweep::State : std::enable_shared_from_this<State> {
     look_again();
   }
 
-  // The children that can be seen, or, where none can, the next ones that the search finds.
-  std::vector<pid_t> see() {
-    std::vector<pid_t> pids;
-    if (!search) {
-      auto listed = detail::listed_children();
-      if (!listed) listed = detail::children_by_parent();
-      if (listed) {
-        for (const Child& child : *listed) pids.push_back(child.pid);
-        return pids;
-      }
-      search.emplace();
-    }
-    return search->next();
-  }
-
   // Returns how many it found that had to be killed or taken away.
   std::size_t take_all() {
     undecided.clear();
     unwatched.clear();
-    const std::vector<pid_t> pids = see();
+    const std::vector<pid_t> pids = detail::some_children(search);
     seen = pids.size();
     std::size_t found = 0;
     for (const pid_t pid : pids) {
