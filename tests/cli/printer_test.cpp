@@ -88,8 +88,8 @@ TEST(JsonEvents, AreJsonWhateverTheTextsInThemAre) {
                                                          .last_lines = {text()},
                                                          .hint = text()})},
                     0.5);
-      printer.output({.rank = 1, .what = ProcOutput::What::kStdout, .bytes = bytes_of("x" + text() + "\n")}, 0.5,
-                     now);
+      printer.output({.rank = 1, .what = ProcOutput::What::kStdout, .bytes = bytes_of("x" + text() + "\n")},
+                     0.5, now);
       ProcOutput end{.rank = 1, .what = ProcOutput::What::kEnd, .bytes = {}};
       if (round % 2 == 0) {
         end.reason = random_reason(text);

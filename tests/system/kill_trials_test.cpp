@@ -1,5 +1,5 @@
-// Random kills of whoever owns something, at random moments, with everything below that is hard to find or to end. A
-// second and a half later there is nobody left.
+// Random kills of whoever owns something, at random moments, with everything below that is hard to find or to
+// end. A second and a half later there is nobody left.
 //
 // HOSTMESH_KILL_TRIALS says how many (default: few), HOSTMESH_KILL_SEED from where; what fails says its seed.
 #include <sys/resource.h>
@@ -23,7 +23,8 @@ int number_from(const char* variable, int otherwise) {
 class KillTrials : public SystemTest {
  protected:
   static constexpr const char* kKinds =
-      "plain group session again deaf blocked bare closed stopped elsewhere chain threads reaper private runner "
+      "plain group session again deaf blocked bare closed stopped elsewhere chain threads reaper private "
+      "runner "
       "writer limited";
 
   std::string command() const {
@@ -67,15 +68,16 @@ class KillTrials : public SystemTest {
         {"client ABRT", [](const Trial& t) { t.to(t.client, SIGABRT); }},
         {"keeper", [](const Trial& t) { t.to(t.run.pid(), SIGKILL); }},
         {"keeper SEGV", [](const Trial& t) { t.to(t.run.pid(), SIGSEGV); }},
-        {"client STOP, then KILL",
-         [](const Trial& t) { t.to(t.client, SIGSTOP), t.to(t.client, SIGKILL); }},
+        {"client STOP, then KILL", [](const Trial& t) { t.to(t.client, SIGSTOP), t.to(t.client, SIGKILL); }},
         {"keeper STOP, client KILL, keeper KILL",
          [](const Trial& t) {
            t.to(t.run.pid(), SIGSTOP), t.to(t.client, SIGKILL), t.pass(milliseconds(200));
            t.to(t.run.pid(), SIGKILL);
          }},
         {"client STOP, keeper KILL",
-         [](const Trial& t) { t.to(t.client, SIGSTOP), t.pass(milliseconds(50)), t.to(t.run.pid(), SIGKILL); }},
+         [](const Trial& t) {
+           t.to(t.client, SIGSTOP), t.pass(milliseconds(50)), t.to(t.run.pid(), SIGKILL);
+         }},
         {"hosts", [](const Trial& t) { t.to_hosts(SIGKILL); }},
         {"hosts SEGV", [](const Trial& t) { t.to_hosts(SIGSEGV); }},
         {"client and hosts", [](const Trial& t) { t.to(t.client, SIGKILL), t.to_hosts(SIGKILL); }},
@@ -84,7 +86,8 @@ class KillTrials : public SystemTest {
         {"client and one host", [](const Trial& t) { t.to(t.client, SIGKILL), t.to_any_host(SIGKILL); }},
         {"keeper and one host", [](const Trial& t) { t.to(t.run.pid(), SIGKILL), t.to_any_host(SIGKILL); }},
         {"one host STOP and client", [](const Trial& t) { t.to_any_host(SIGSTOP), t.to(t.client, SIGKILL); }},
-        {"one host STOP and keeper", [](const Trial& t) { t.to_any_host(SIGSTOP), t.to(t.run.pid(), SIGKILL); }},
+        {"one host STOP and keeper",
+         [](const Trial& t) { t.to_any_host(SIGSTOP), t.to(t.run.pid(), SIGKILL); }},
         {"hosts STOP, then client",
          [](const Trial& t) { t.to_hosts(SIGSTOP), t.pass(milliseconds(50)), t.to(t.client, SIGKILL); }},
         {"client STOP, hosts, client",
@@ -130,8 +133,8 @@ TEST_F(KillTrials, LeaveNobody) {
 
     const auto left = survivors(mark(), milliseconds(1500));
     for (const pid_t pid : left) ADD_FAILURE() << pid << " " << command_line_of(pid) << " " << state_of(pid);
-    ASSERT_TRUE(left.empty()) << "HOSTMESH_KILL_SEED=" << seed << ": " << way.name << ", " << allocator << ", "
-                              << hosts << " hosts";
+    ASSERT_TRUE(left.empty()) << "HOSTMESH_KILL_SEED=" << seed << ": " << way.name << ", " << allocator
+                              << ", " << hosts << " hosts";
     ASSERT_TRUE(run.await_end());
   }
 }

@@ -65,7 +65,8 @@ class ProcessLimits : public Limits {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
     const fs::path tree = folder() / "tree";
-    for (const char* part : {"bin", "lib/hostmesh/plugins", "libexec/hostmesh"}) fs::create_directories(tree / part);
+    for (const char* part : {"bin", "lib/hostmesh/plugins", "libexec/hostmesh"})
+      fs::create_directories(tree / part);
     for (const char* file : {"bin/hostmesh", "bin/hostmesh-bootstrap", "lib/libhostmesh.so.0",
                              "libexec/hostmesh/client", "lib/hostmesh/plugins/libprocess.so"}) {
       fs::copy_file(bin("..") / file, tree / file);

@@ -1,5 +1,5 @@
-/* nasty KIND MARK: a process that a command starts and leaves, each kind hard to find or to end in another way. It says
- * "KIND PID" on stdout first. MARK is for the test, which finds it by that. */
+/* nasty KIND MARK: a process that a command starts and leaves, each kind hard to find or to end in another
+ * way. It says "KIND PID" on stdout first. MARK is for the test, which finds it by that. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +53,8 @@ static void block_all(void) {
   sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
-/* One process after the other, each a child of the one before that has ended. Ends by itself after half a minute. */
+/* One process after the other, each a child of the one before that has ended. Ends by itself after half a
+ * minute. */
 static void run_away(long pause_ns) {
   const time_t end = time(NULL) + 30;
   while (time(NULL) < end) {

@@ -58,8 +58,8 @@ TEST_F(Ssh, AClientThatIsSilentForTooLongIsGoneForItsHosts) {
 TEST_F(Ssh, WhenAHostIsKilledItsDaemonsAreNotLeftOnItsMachine) {
   start_lab();
   const std::string up = "echo up; exec " + sleep_marked();
-  Running hostmesh(run_script({"--extent", "hosts=2"},
-                              "(env -i /usr/bin/setsid /bin/sh -c '" + up + "' &); " + up));
+  Running hostmesh(
+      run_script({"--extent", "hosts=2"}, "(env -i /usr/bin/setsid /bin/sh -c '" + up + "' &); " + up));
   ASSERT_TRUE(hostmesh.read_until([&] { return lines_of(hostmesh.out()).size() == 4; })) << hostmesh.err();
   const std::vector<pid_t> hosts = processes_named("hostmesh-bootstrap");
   ASSERT_EQ(hosts.size(), 2U) << "a keeper is no host";

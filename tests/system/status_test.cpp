@@ -231,7 +231,7 @@ TEST_F(ExitStatus, AnEnvironmentThatIsTooLargeDoesNotComeUp) {
   std::string err;
   int status = 126;
   for (std::size_t fill = kRoom; err.empty() || err.find("prlimit: failed to execute") != std::string::npos ||
-                                        err.find("cannot start ") != std::string::npos;
+                                 err.find("cannot start ") != std::string::npos;
        fill -= 100) {
     options.environment["FILL_1"] = std::string(fill / 3, 'x');
     options.environment["FILL_2"] = std::string(fill / 3, 'x');

@@ -31,7 +31,8 @@ struct RunOptions {
   Labels labels = Labels::kRank;
   Streams streams = Streams::kApart;
   std::vector<std::string> command;
-  // The process above this one that ends when this one does; 0: there is none. When it is gone, the run is over.
+  // The process above this one that ends when this one does; 0: there is none. When it is gone, the run is
+  // over.
   pid_t keeper = 0;
 };
 int run(const RunOptions& options);

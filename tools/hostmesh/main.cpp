@@ -166,7 +166,8 @@ int main(int argc, char** argv) try {
 
   // For the list of subcommands; these are not reached.
   app.add_subcommand("conformance", "try whether an allocator does what every allocator promises");
-  app.add_subcommand("keep", "-- PROGRAM: runs a client program of yours, and kills whatever it leaves running");
+  app.add_subcommand("keep",
+                     "-- PROGRAM: runs a client program of yours, and kills whatever it leaves running");
 
   try {
     app.parse(static_cast<int>(separator - argv), argv);

@@ -440,7 +440,8 @@ class Run {
       case Escalation::Action::kNothing:
         return;
       case Escalation::Action::kHandOn:
-        // The kernel sends CONT when the keeper is killed. Nobody waits for us any more, so nothing is done in order.
+        // The kernel sends CONT when the keeper is killed. Nobody waits for us any more, so nothing is done
+        // in order.
         if (number == SIGCONT && is_without_keeper()) {
           kill_all_children();
           ::_exit(128 + SIGKILL);

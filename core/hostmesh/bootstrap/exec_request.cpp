@@ -232,8 +232,9 @@ void call_it(std::string_view name) {
   ::prctl(PR_SET_NAME, std::string(name).c_str());
 }
 
-// A child of the protocol cleans up what is below it. Should it be killed, nobody else on this machine would: what it
-// leaves is handed to this process. It lets go of the connection, whose end has to be that of the child.
+// A child of the protocol cleans up what is below it. Should it be killed, nobody else on this machine would:
+// what it leaves is handed to this process. It lets go of the connection, whose end has to be that of the
+// child.
 [[noreturn]] void keep(const std::string& program, std::vector<std::string>& argv,
                        std::vector<std::string>& environment) {
   Keeper keeper(Keeper::Group::kShared);

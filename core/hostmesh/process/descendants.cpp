@@ -8,13 +8,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/process/detail/proc_children.hpp"
@@ -54,6 +55,21 @@ bool proc_is_ours() {
   std::array<char, 32> target{};
   const ssize_t size = ::readlink("/proc/self", target.data(), target.size());
   return size > 0 && parse<pid_t>({target.data(), static_cast<std::size_t>(size)}) == ::getpid();
+}
+
+// Those near the number of this process are asked about first.
+constexpr pid_t kNear = 32'768;
+
+// How many process numbers there are; as read when there was a descriptor for it.
+pid_t process_numbers() {
+  constexpr pid_t kMost = 4'194'304;  // PID_MAX_LIMIT of 64-bit kernels
+  static std::atomic<pid_t> known{0};
+  if (known != 0) return known;
+  std::string text = read_proc_file("/proc/sys/kernel/pid_max").value_or("");
+  while (text.ends_with('\n')) text.pop_back();
+  const auto read = parse<pid_t>(text);
+  if (read) known = *read;
+  return read.value_or(kMost);
 }
 
 // Whether `pid` is a child of this process, living or dead.
@@ -146,12 +162,12 @@ std::optional<std::vector<Child>> children_by_parent() {
 }
 
 std::vector<Child> searched_children() {
-  std::set<pid_t> found;
-  for (ChildSearch search; !search.has_come_round();) {
-    for (const pid_t pid : search.next()) found.insert(pid);
-  }
   std::vector<Child> children;
-  for (const pid_t pid : found) children.push_back({pid, true});
+  const pid_t self = ::getpid();
+  const pid_t end = process_numbers();
+  for (pid_t pid = 2; pid < end; ++pid) {
+    if (pid != self && is_child(pid)) children.push_back({pid, true});
+  }
   return children;
 }
 
@@ -166,7 +182,8 @@ std::vector<pid_t> some_children(std::optional<ChildSearch>& search) {
     }
     search.emplace();
   }
-  return search->next();
+  const auto pid = search->next();
+  return pid ? std::vector<pid_t>{*pid} : std::vector<pid_t>();
 }
 
 }  // namespace detail
@@ -225,33 +242,36 @@ std::vector<Orphan> living_orphans() {
   return living;
 }
 
-ChildSearch::ChildSearch() : self_(::getpid()) {
-  constexpr pid_t kMostPids = 4'194'304;  // PID_MAX_LIMIT of 64-bit kernels
-  std::string text = read_proc_file("/proc/sys/kernel/pid_max").value_or("");
-  while (text.ends_with('\n')) text.pop_back();
-  end_ = std::max(parse<pid_t>(text).value_or(kMostPids), self_ + 1);
+void ChildSearch::prepare() {
+  process_numbers();
 }
 
-// The number that is asked about at that place of a round. Most children are a little younger than this
-// process, or have got a low number after the highest one was given out.
-pid_t ChildSearch::number(std::int64_t place) const {
-  constexpr pid_t kNear = 32'768;
-  const pid_t near = std::min(kNear, end_ - self_);
-  if (place < near) return self_ + static_cast<pid_t>(place);
-  if (place < near + self_) return static_cast<pid_t>(place) - near;
-  return static_cast<pid_t>(place);
+ChildSearch::ChildSearch()
+    : self_(::getpid()),
+      end_(std::max(process_numbers(), self_ + 1)),
+      above_(std::min(kNear, end_ - self_)),
+      below_(std::min(kNear, self_)) {}
+
+// The number that is asked about at that place of a round.
+pid_t ChildSearch::number(pid_t place) const {
+  if (place < above_) return self_ + place;
+  if (place < above_ + below_) return self_ - 1 - (place - above_);
+  const pid_t far = place - above_ - below_;
+  return far < self_ - below_ ? far : above_ + below_ + far;
 }
 
-std::vector<pid_t> ChildSearch::next() {
-  constexpr pid_t kStride = 4096;  // asked about together
-  std::vector<pid_t> found;
-  for (pid_t asked = 0; asked < end_ && found.empty(); asked += kStride) {
-    for (pid_t i = 0; i < kStride; ++i) {
-      const pid_t pid = number(asked_++ % end_);
-      if (pid > 1 && pid != self_ && is_child(pid)) found.push_back(pid);
-    }
+std::optional<pid_t> ChildSearch::next() {
+  for (pid_t asked = 0; asked < end_; ++asked) {
+    const bool is_near = place_ < above_ + below_;
+    if (place_ >= end_ || (!is_near && std::exchange(has_found_near_, false))) place_ = 0;
+    const pid_t pid = number(place_++);
+    if (quiet_ < end_) ++quiet_;
+    if (pid <= 1 || pid == self_ || !is_child(pid)) continue;
+    quiet_ = 0;
+    has_found_near_ |= is_near;
+    return pid;
   }
-  return found;
+  return std::nullopt;
 }
 
 }  // namespace hostmesh

@@ -5,7 +5,6 @@
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,22 +54,31 @@ struct Orphan {
 std::vector<Orphan> living_orphans();
 
 // Finds children without /proc and without a descriptor, by asking the kernel about one process number after
-// the other, from that of this process upwards.
+// the other: first those near that of this process, again and again while there are some, then all others.
 class ChildSearch {
  public:
   ChildSearch();
-  // Looks on from where the last call ended, until some have been found. Empty: all numbers were asked about
-  // in this call.
-  std::vector<pid_t> next();
-  // True when all numbers have been asked about at least once.
-  bool has_come_round() const { return asked_ >= end_; }
+  // Remembers how many process numbers there are, which can be read while there are descriptors. Once is
+  // enough.
+  static void prepare();
+
+  // Looks on from where the last call ended, until one has been found; one that forks and exits without end
+  // is to be killed at once, before it is another. Nothing: none was found among as many numbers as there
+  // are.
+  std::optional<pid_t> next();
+  // True when all numbers have been asked about since the last find.
+  bool has_come_round() const { return quiet_ >= end_; }
 
  private:
-  pid_t number(std::int64_t place) const;
+  pid_t number(pid_t place) const;
 
-  pid_t self_;
-  pid_t end_;               // the numbers are below that
-  std::int64_t asked_ = 0;  // how many, in all
+  const pid_t self_;
+  const pid_t end_;    // the numbers are below that
+  const pid_t above_;  // so many from that of this process on are near,
+  const pid_t below_;  // and so many below it
+  pid_t place_ = 0;
+  pid_t quiet_ = 0;  // asked about since the last find
+  bool has_found_near_ = false;
 };
 
 // What /proc/PID/stat says of a process, dead or alive.

@@ -55,7 +55,6 @@ void kill_all_children() {
   while (has_children()) {
     const std::vector<pid_t> found = detail::some_children(search);
     for (const pid_t child : found) ::kill(child, SIGKILL);  // unreaped, so the number is still its own
-    if (!found.empty() && search) search.emplace();
     while (::waitpid(-1, nullptr, WNOHANG | __WALL) > 0) {
     }
     if (!has_children()) return;
@@ -65,12 +64,14 @@ void kill_all_children() {
       std::fprintf(stderr, "hostmesh: processes that could not be killed in time: %s\n", pids.c_str());
       return;
     }
+    if (search && !found.empty()) continue;  // on to the next one
     const timespec moment{.tv_sec = 0, .tv_nsec = 20'000'000};
     ::sigtimedwait(&child_ended, nullptr, &moment);
   }
 }
 
 Keeper::Keeper(Group group) : group_(group), awaited_(passed_on()) {
+  ChildSearch::prepare();
   if (const auto made = become_subreaper(); !made) {
     std::fprintf(stderr, "hostmesh: %s\n", made.error().text().c_str());
   }

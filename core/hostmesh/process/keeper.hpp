@@ -37,9 +37,9 @@ class Keeper {
   pid_t kept_ = 0;
 };
 
-// Kills all children of this process, and what they leave to it, until the kernel says that there is nothing; one that
-// does not die is named on stderr after ten seconds. For a process that is about to end: it takes away children that
-// others wait for.
+// Kills all children of this process, and what they leave to it, until the kernel says that there is nothing;
+// one that does not die is named on stderr after ten seconds. For a process that is about to end: it takes
+// away children that others wait for.
 void kill_all_children();
 
 }  // namespace hostmesh

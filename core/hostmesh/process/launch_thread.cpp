@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "hostmesh/base/thread.hpp"
+#include "hostmesh/process/descendants.hpp"
 #include "hostmesh/process/detail/launch_pad.hpp"
 
 namespace hostmesh {
@@ -39,6 +40,7 @@ struct LaunchThread::Impl {
   std::thread thread;
 
   void run() {
+    ChildSearch::prepare();  // while there are descriptors
     detail::LaunchPad pad(detail::LaunchPad::Numbers::kLow);
     std::unique_lock lock(mutex);
     for (;;) {

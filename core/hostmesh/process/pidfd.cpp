@@ -10,8 +10,8 @@
 #include <system_error>
 #include <thread>
 
-#include "hostmesh/process/detail/close_descriptors.hpp"
 #include "hostmesh/base/thread.hpp"
+#include "hostmesh/process/detail/close_descriptors.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
 
 // glibc 2.36 declares these without C linkage.

@@ -16,8 +16,8 @@
 #include <set>
 #include <utility>
 
-#include "hostmesh/base/log.hpp"
 #include "hostmesh/base/fault.hpp"
+#include "hostmesh/base/log.hpp"
 #include "hostmesh/process/child_registry.hpp"
 #include "hostmesh/process/detail/launch_pad.hpp"
 #include "hostmesh/process/detail/pidfd.hpp"
@@ -311,7 +311,8 @@ class Launch {
   // Once more where close_range is refused: the child then begins with a copy of all descriptors, which costs
   // more the more there are, and closes them one by one.
   Cloned clone_child(void* stack) {
-    if (const int error = fault::next(fault::Point::kProcess)) return {.pid = -1, .pidfd = {}, .error = error};
+    if (const int error = fault::next(fault::Point::kProcess))
+      return {.pid = -1, .pidfd = {}, .error = error};
     for (;;) {
       plan_.own_descriptors = pad_.copies_descriptors;
       plan_.failed = LaunchStep::kNone;

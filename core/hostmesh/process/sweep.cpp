@@ -80,6 +80,8 @@ struct Sweep::State : std::enable_shared_from_this<State> {
     for (int look = 0; look < kLooksAtOnce && quiet < 2; ++look) {
       const std::size_t found = take_all();
       if (!victims.empty() || !undecided.empty()) return;  // their end makes the next round due
+      if (found > 0 && !has_children()) return finish();
+      if (search && !unwatched.empty()) return schedule_round();
       if (!unwatched.empty()) return look_again();
       quiet = found == 0 ? quiet + 1 : 0;
     }
@@ -100,8 +102,6 @@ struct Sweep::State : std::enable_shared_from_this<State> {
     for (const pid_t pid : pids) {
       if (!victims.contains(pid) && consider(pid)) ++found;
     }
-    // What it leaves may have any number.
-    if (found > 0 && search) search.emplace();
     if (!undecided.empty() && !std::exchange(settling, true)) {
       registry->when_settled([self = shared_from_this()] {
         self->reactor.post([self] {

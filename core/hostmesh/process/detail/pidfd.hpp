@@ -21,7 +21,8 @@ namespace hostmesh::detail {
 UniqueFd open_pidfd(pid_t pid);
 // 0, or errno. A process that is gone counts as reached.
 int send_signal(pid_t pid, int pidfd, int signal);
-// The same for the process group of an unreaped leader, or for the leader alone while it has not made its group.
+// The same for the process group of an unreaped leader, or for the leader alone while it has not made its
+// group.
 int send_group_signal(pid_t leader, int signal);
 
 enum class Take { kReap, kLook };

@@ -18,7 +18,7 @@ std::optional<std::vector<Child>> children_by_parent();
 // By a ChildSearch, once round.
 std::vector<Child> searched_children();
 
-// The children that can be seen; or, where none can, the next ones that `search` finds, which is made then.
+// The children that can be seen; or, where none can, the next one that `search` finds, which is made then.
 std::vector<pid_t> some_children(std::optional<ChildSearch>& search);
 
 }  // namespace hostmesh::detail
