@@ -158,6 +158,7 @@ TEST_P(SpawnOn, ASignalReachesEveryCommandAndAllOfItsGroup) {
   EXPECT_TRUE(four("outer"));
   EXPECT_TRUE(four("end"));
   mesh.shutdown();
+  EXPECT_TRUE(runtime().sweep(soon()));  // the inner sleeps were killed with their groups
 }
 
 TEST_P(SpawnOn, WhatIsNoSignalIsRefused) {
