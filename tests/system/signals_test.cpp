@@ -361,5 +361,42 @@ TEST_F(Reader, ThatNeverWasIsNoHarm) {
   EXPECT_TRUE(std::filesystem::exists(folder() / "ran"));
 }
 
+// An ssh client that never comes further than the login, as where a profile hangs or a firewall drops.
+class HangingLogin : public SystemTest {
+ protected:
+  Running start_run(std::vector<std::string> options) {
+    const auto client = write_file("ssh", "#!/bin/sh\nexec " + sleep_marked() + "\n");
+    std::filesystem::permissions(client, std::filesystem::perms::owner_all);
+    write_file("plugins.yaml", "plugin_path: [" +
+                                   (bin("..") / "lib/hostmesh/plugins").lexically_normal().string() +
+                                   "]\nallocators:\n  far: {plugin: ssh, options: {hosts: ['n[1-2]'], ssh: " +
+                                   client.string() + "}}\n");
+    set_environment("HOSTMESH_LAUNCH_TIMEOUT", "10m");
+    options.insert(options.begin(), {"-a", "far", "--extent", "hosts=2"});
+    return Running(run_script(std::move(options), "true"));
+  }
+};
+
+TEST_F(HangingLogin, IsEndedByAnInterruptAtOnce) {
+  Running hostmesh = start_run({});
+  ASSERT_TRUE(becomes_true([&] { return processes_named("sleep").size() == 2; }));
+
+  hostmesh.signal(SIGINT);
+
+  ASSERT_TRUE(hostmesh.finish(std::chrono::seconds(20))) << "it waits for the launch";
+  EXPECT_EQ(hostmesh.status(), 130);
+  expect_nothing_left();
+}
+
+TEST_F(HangingLogin, IsEndedWhenTheTimeIsOver) {
+  Running hostmesh = start_run({"--timeout", "1s"});
+
+  ASSERT_TRUE(hostmesh.finish(std::chrono::seconds(20))) << "it waits for the launch";
+  EXPECT_EQ(hostmesh.status(), 3);
+  EXPECT_NE(hostmesh.err().find("2 of 2 hosts were not ready within 1s"), std::string::npos)
+      << hostmesh.err();
+  expect_nothing_left();
+}
+
 }  // namespace
 }  // namespace hostmesh::test
