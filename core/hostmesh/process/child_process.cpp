@@ -29,6 +29,8 @@ namespace {
 using boost::asio::posix::stream_descriptor;
 
 constexpr std::size_t kChunk = 64 * 1024;
+// For how long the rest of a group may live on when nobody holds the pipes any more.
+constexpr Duration kSettle = std::chrono::milliseconds(100);
 
 struct Output {
   Output(boost::asio::io_context& context, Stream which) : stream(which), pipe(context) {}
@@ -50,8 +52,9 @@ enum class Read { kSome, kNothingNow, kEnded };
 //   pidfd readable -> (others hold its pipes: drain) -> group killed -> reaped -> owed output delivered ->
 //   on_exit
 //
-// The drain ends with the last of the pipes, or when its time is over, or by a KILL. Paused output stops its
-// clock, and holds the end before the delivery; the loss of the owner ends it after the reaping.
+// The drain ends with the last of the pipes, or when its time is over, or by a KILL; those of the group that
+// live on then have another moment, in which most of them end by themselves. Paused output stops its clock,
+// and holds the end before the delivery; the loss of the owner ends it after the reaping.
 struct ChildProcess::State : std::enable_shared_from_this<State> {
   State(Reactor& reactor, boost::asio::io_context& context, SpawnedProcess& spawned, Events wanted,
         AtExit wanted_at_exit)
@@ -118,9 +121,21 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
     }
     // stdin is the lifeline of whatever the child left behind.
     input->close();
-    if (!owner || at_exit.group == GroupAtExit::kLeave || was_killed || !others_hold_pipes())
+    if (!owner || at_exit.group == GroupAtExit::kLeave || was_killed) return conclude();
+    if (!others_hold_pipes()) return settle();
+    draining = true;
+    if (!paused) limit_drain();
+  }
+
+  // A process of its group that lives on may be about to end: the writer whose pipe has just ended, or one
+  // that writes to a file.
+  void settle() {
+    draining = false;
+    drain_over.cancel();
+    if (!owner || group != ProcessGroup::kOwn || was_told_to_end || names_of_those_left().empty())
       return conclude();
     draining = true;
+    settling = true;
     if (!paused) limit_drain();
   }
 
@@ -139,7 +154,7 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
   }
 
   void limit_drain() {
-    drain_over.after(at_exit.drain, [weak = weak_from_this()] {
+    drain_over.after(settling ? std::min(kSettle, at_exit.drain) : at_exit.drain, [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->end_drain();
     });
   }
@@ -153,7 +168,7 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
   void conclude() {
     // While the leader is a zombie no other process can have the group's id.
     if (group == ProcessGroup::kOwn && (at_exit.group == GroupAtExit::kKill || !owner)) {
-      if (owner && !was_told_to_end) name_those_left();
+      if (owner && !was_told_to_end) left_behind = names_of_those_left();
       detail::send_group_signal(pid, SIGKILL);
     }
     reap();
@@ -162,10 +177,12 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
     finish_after_reaping();
   }
 
-  void name_those_left() {
+  std::vector<std::string> names_of_those_left() const {
+    std::vector<std::string> names;
     for (Orphan& orphan : living_orphans()) {
-      if (orphan.group == pid) left_behind.push_back(std::move(orphan.name));
+      if (orphan.group == pid) names.push_back(std::move(orphan.name));
     }
+    return names;
   }
 
   void lost() {
@@ -261,7 +278,7 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
     for (int i = 0; i < kReadsAtOnce && owner && !paused && output.pipe.is_open(); ++i) {
       if (read_some(output) != Read::kSome) break;
     }
-    if (draining && !others_hold_pipes()) return end_drain();
+    if (draining && !settling && !others_hold_pipes()) return settle();
     arm(output);
   }
 
@@ -347,6 +364,7 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
   bool paused = false;
   bool reaped = false;
   bool draining = false;
+  bool settling = false;
   bool was_told_to_end = false;  // by its owner
   bool was_killed = false;
   std::vector<std::string> left_behind;
