@@ -2,11 +2,15 @@
 //
 // A fault that no case finds is a case that is missing; a case that fails for another reason is one that says
 // the wrong thing. The plugins are in tests/plugins/faulty/.
+//
+// This is built twice. In one program each plugin meets the cases that should find it; in the other, which is
+// for the slow tests (EVERY_CASE), each meets all.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
+#include <iterator>
 #include <set>
 
 #include "system/fixture.hpp"
@@ -24,6 +28,12 @@ using Ids = std::set<std::string>;
 constexpr bool kIsSlow = true;
 #else
 constexpr bool kIsSlow = false;
+#endif
+
+#if defined(EVERY_CASE)
+constexpr bool kEveryCase = true;
+#else
+constexpr bool kEveryCase = false;
 #endif
 
 struct Fault {
@@ -47,6 +57,13 @@ struct Fault {
 // Named by gtest in what it prints.
 void PrintTo(const Fault& fault, std::ostream* out) {
   *out << fault.plugin << ": " << fault.what;
+}
+
+// As the suite takes them.
+std::string joined(const Ids& ids) {
+  std::string text;
+  for (const std::string& id : ids) text += (text.empty() ? "" : ",") + id;
+  return text;
 }
 
 Ids operator+(Ids some, const Ids& more) {
@@ -203,10 +220,11 @@ class FaultyPlugins : public SystemTest {
     std::size_t passed = 0;
     std::string text;
   };
-  Verdict judge(const std::string& plugin, const std::string& only) {
-    Running suite(
-        hostmesh({"conformance", "--plugin", FAULTY_PLUGINS "/lib" + plugin + ".so", "--format", "json",
-                  "--jobs", kIsSlow ? "4" : "16", "--patience", kIsSlow ? "10" : "1", "--only", only}));
+  static constexpr const char* kUsualPatience = kIsSlow ? "10" : "1";
+  static constexpr const char* kMuchPatience = "10";
+  Verdict judge(const std::string& plugin, const std::string& only, const char* patience = kUsualPatience) {
+    Running suite(hostmesh({"conformance", "--plugin", FAULTY_PLUGINS "/lib" + plugin + ".so", "--format",
+                            "json", "--jobs", kIsSlow ? "4" : "16", "--patience", patience, "--only", only}));
     EXPECT_TRUE(suite.finish()) << suite.err();
     Verdict verdict{.failed = {}, .text = suite.out() + suite.err()};
     boost::system::error_code failure;
@@ -229,23 +247,37 @@ class FaultyPlugin : public FaultyPlugins, public ::testing::WithParamInterface<
 TEST_P(FaultyPlugin, IsFoundByExactlyTheCasesThatShould) {
   if (kIsSlow) GTEST_SKIP() << "with the patience that a sanitizer needs, some faults are none";
   // All but those of scale, which try the same things more often.
-  Verdict verdict =
-      judge(GetParam().plugin,
-            "load.*,config.*,order.*,alloc.*,launch.*,output.*,stop.*,orphans.*,detect.*,secure.*");
+  constexpr const char* kAll =
+      "load.*,config.*,order.*,alloc.*,launch.*,output.*,stop.*,orphans.*,detect.*,secure.*";
+  Verdict verdict = judge(GetParam().plugin, kEveryCase ? kAll : joined(GetParam().found_by));
 
   std::erase_if(verdict.failed, [](const std::string& id) { return GetParam().may_be_found_by(id); });
+  // On a machine that is busy a case may just have been out of time, which is no fault of the plugin.
+  Ids late;
+  std::ranges::set_difference(verdict.failed, GetParam().found_by, std::inserter(late, late.end()));
+  if (!late.empty()) {
+    const Verdict patient = judge(GetParam().plugin, joined(late), kMuchPatience);
+    verdict.text += "\nwith more time:\n" + patient.text;
+    std::erase_if(verdict.failed, [&](const std::string& id) {
+      return !GetParam().found_by.contains(id) && !patient.failed.contains(id);
+    });
+  }
   EXPECT_EQ(verdict.failed, GetParam().found_by) << verdict.text;
 }
 
-INSTANTIATE_TEST_SUITE_P(Fault, FaultyPlugin, ::testing::ValuesIn(faults()),
-                         [](const auto& one) { return one.param.plugin; });
-
+#if defined(EVERY_CASE)
 TEST_F(FaultyPlugins, ConformWhenTheyHaveNoFault) {
-  const Verdict verdict = judge("none", "*");
+  const Verdict verdict = judge("none", "*", kMuchPatience);
 
   EXPECT_EQ(verdict.failed, Ids{}) << verdict.text;
   EXPECT_GT(verdict.passed, 20U);
 }
+
+INSTANTIATE_TEST_SUITE_P(OfEveryCase, FaultyPlugin, ::testing::ValuesIn(faults()),
+                         [](const auto& one) { return one.param.plugin; });
+#else
+INSTANTIATE_TEST_SUITE_P(OfItsCases, FaultyPlugin, ::testing::ValuesIn(faults()),
+                         [](const auto& one) { return one.param.plugin; });
 
 TEST_F(FaultyPlugins, AreAllInTheTable) {
   Ids there;
@@ -257,6 +289,7 @@ TEST_F(FaultyPlugins, AreAllInTheTable) {
 
   EXPECT_EQ(there, listed);
 }
+#endif
 
 }  // namespace
 }  // namespace hostmesh::test

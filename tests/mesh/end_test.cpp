@@ -101,7 +101,7 @@ TEST_F(End, ARuntimeThatEndsFirstOfAllKillsWhatIsLeft) {
   }  // told to go, and not waited for
   const auto swept = runtime().sweep(soon());
 
-  EXPECT_TRUE(swept);
+  EXPECT_TRUE(swept) << (swept ? std::string() : swept.error().what());
   for (const auto& process : processes) EXPECT_TRUE(process->ends()) << "pid " << process->pid();
 }
 

@@ -80,6 +80,19 @@ TEST_F(Failure, ACallToAProcThatDiesEndsWithItAndNotAtTheDeadline) {
   mesh.shutdown();
 }
 
+TEST_F(Failure, SignalsForUsersEndNoHostAndDoTheirDefaultToCommands) {
+  HostMesh mesh = hosts({{"hosts", 1}});
+
+  for (const int number : {SIGUSR1, SIGUSR2}) ASSERT_EQ(::kill(host_pid(0), number), 0);
+
+  ProcOptions options = recording();
+  options.command = shell("kill -USR1 $$; exit 3");
+  const ProcMesh workers = procs(mesh, {}, std::move(options));
+  ASSERT_TRUE(ended(0));
+  EXPECT_EQ(workers.procs().at(0).reason->signal, SIGUSR1);
+  mesh.shutdown();
+}
+
 TEST_F(Failure, AHostThatIsKilledTakesItsProcsWithItAndTheOthersGoOn) {
   HostMesh mesh = hosts({{"hosts", 2}});
   ProcMesh workers = procs(mesh, {{"gpus", 2}}, recording());

@@ -199,6 +199,22 @@ TEST_F(Descendants, SweepWaitsForALaunchThatIsUnderWay) {
   EXPECT_FALSE(is_dead(child.process->pid()));
 }
 
+// Its owner was faster than the next look of the sweep.
+TEST_F(Descendants, SweepTakesNobodyForASurvivorWhoIsGone) {
+  Result<SpawnedProcess> child = spawn(helper({"linger"}));
+  ASSERT_TRUE(child);
+  registry_->begin_launch();
+  reactor().post([&] {
+    reactor().post([&] {
+      ::kill(child->pid, SIGKILL);
+      EXPECT_EQ(::waitpid(child->pid, nullptr, 0), child->pid);
+      child->pidfd.reset();
+      registry_->end_launch(0);
+    });
+  });
+  EXPECT_EQ(sweep(registry_, {}), std::vector<pid_t>{});
+}
+
 TEST_F(Descendants, SweepEndsAtItsDeadlineWithWhoIsLeft) {
   Child& child = start(helper({"linger"}));
   registry_->begin_launch();  // never ends, so that nothing can be decided

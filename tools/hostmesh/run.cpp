@@ -220,7 +220,7 @@ class Run {
     }
     ChildTiming timing = ChildTiming::from(runtime.config());
     // Who has set no limit for launches means this one.
-    if (timing.launch == attribute::kLaunchTimeout.fallback) {
+    if (!runtime.config().propagated().contains(std::string(attribute::kLaunchTimeout.name))) {
       timing.launch = std::max<Duration>(timing.launch, timeout);
     }
     auto alloc = allocator->allocate({.extent = hosts, .timing = timing});

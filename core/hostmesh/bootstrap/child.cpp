@@ -240,7 +240,12 @@ namespace {
 
 void run_child(ActorTable actors, const std::function<ChildHooks(Node&)>& make_hooks) {
   const char* const name = std::getenv(kEnvProcessName);
-  fault::set_role(name != nullptr && std::string_view(name).starts_with("proc ") ? "proc" : "host");
+  const bool is_proc = name != nullptr && std::string_view(name).starts_with("proc ");
+  fault::set_role(is_proc ? "proc" : "host");
+  // Signals for users are for their programs. A host that dies of one takes its commands with it.
+  if (!is_proc) {
+    for (const int for_users : {SIGUSR1, SIGUSR2}) std::signal(for_users, SIG_IGN);
+  }
   try {
     run_as_child(std::move(actors), make_hooks);
   } catch (...) {

@@ -489,7 +489,9 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
     if (node.is_inside_another()) return left;
     for (const Orphan& orphan : living_orphans()) {
       // Those of a command's group were killed, and named, when the command ended.
-      const auto leads = [&orphan](const ProcEntry& proc) { return proc.state.pid == orphan.group; };
+      const auto leads = [&orphan](const ProcEntry& proc) {
+        return orphan.group != 0 && proc.state.pid == orphan.group;
+      };
       if (std::ranges::any_of(procs, leads)) continue;
       left.push_back({.rank = rank_of(orphan.pid), .pid = orphan.pid, .name = orphan.name});
     }

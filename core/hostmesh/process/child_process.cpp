@@ -179,9 +179,7 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
 
   std::vector<std::string> names_of_those_left() const {
     std::vector<std::string> names;
-    for (Orphan& orphan : living_orphans()) {
-      if (orphan.group == pid) names.push_back(std::move(orphan.name));
-    }
+    for (Orphan& orphan : living_orphans(pid)) names.push_back(std::move(orphan.name));
     return names;
   }
 

@@ -72,12 +72,6 @@ pid_t process_numbers() {
   return read.value_or(kMost);
 }
 
-// Whether `pid` is a child of this process, living or dead.
-bool is_child(pid_t pid) {
-  siginfo_t info{};
-  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
-}
-
 }  // namespace
 
 std::optional<std::string> read_proc_file(const std::string& path) {
@@ -166,7 +160,7 @@ std::vector<Child> searched_children() {
   const pid_t self = ::getpid();
   const pid_t end = process_numbers();
   for (pid_t pid = 2; pid < end; ++pid) {
-    if (pid != self && is_child(pid)) children.push_back({pid, true});
+    if (pid != self && is_child_of_this_process(pid)) children.push_back({pid, true});
   }
   return children;
 }
@@ -220,24 +214,52 @@ std::vector<Child> children_of_this_process() {
   return detail::searched_children();
 }
 
+bool is_child_of_this_process(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
 bool has_children() {
   siginfo_t info{};
   return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 || errno != ECHILD;
 }
 
-bool has_living_orphans() {
+namespace {
+
+// Zombies do not count, since their exit is not asked for.
+bool has_living_children(idtype_t kind, pid_t id, int flags) {
   siginfo_t info{};
-  // Zombies do not count, since their exit is not asked for.
-  return ::waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG | WNOWAIT | __WNOTHREAD) == 0 || errno != ECHILD;
+  return ::waitid(kind, static_cast<id_t>(id), &info, WSTOPPED | WNOHANG | WNOWAIT | flags) == 0 ||
+         errno != ECHILD;
 }
 
-std::vector<Orphan> living_orphans() {
+}  // namespace
+
+bool has_living_orphans() {
+  return has_living_children(P_ALL, 0, __WNOTHREAD);
+}
+
+bool has_living_orphans(pid_t group) {
+  return has_living_children(P_PGID, group, 0);
+}
+
+std::vector<Orphan> living_orphans(std::optional<pid_t> group) {
   std::vector<Orphan> living;
   const pid_t self = ::getpid();
-  if (::gettid() == self && !has_living_orphans()) return living;
-  for (const pid_t pid : detail::listed_children_of(self).value_or(std::vector<pid_t>())) {
+  if (group && !has_living_orphans(*group)) return living;
+  if (!group && ::gettid() == self && !has_living_orphans()) return living;
+  const auto listed = detail::listed_children_of(self);
+  if (!listed) {
+    if (group || has_living_orphans()) living.push_back({.name = "some that cannot be seen"});
+    return living;
+  }
+  for (const pid_t pid : *listed) {
     const auto stat = read_process_stat(pid);
-    if (stat && stat->state != 'Z') living.push_back({.pid = pid, .group = stat->group, .name = stat->name});
+    if (stat && stat->state != 'Z' && (!group || stat->group == *group)) {
+      living.push_back({.pid = pid, .group = stat->group, .name = stat->name});
+    } else if (!stat && !has_ended(errno)) {
+      living.push_back({.pid = pid, .name = "pid " + std::to_string(pid)});
+    }
   }
   return living;
 }
@@ -266,7 +288,7 @@ std::optional<pid_t> ChildSearch::next() {
     if (place_ >= end_ || (!is_near && std::exchange(has_found_near_, false))) place_ = 0;
     const pid_t pid = number(place_++);
     if (quiet_ < end_) ++quiet_;
-    if (pid <= 1 || pid == self_ || !is_child(pid)) continue;
+    if (pid <= 1 || pid == self_ || !is_child_of_this_process(pid)) continue;
     quiet_ = 0;
     has_found_near_ |= is_near;
     return pid;

@@ -38,20 +38,25 @@ struct Child {
 // for this pid name space, the kernel is asked about every process number instead, which may take seconds.
 std::vector<Child> children_of_this_process();
 
+// True when that is a child of this process, living or dead. Needs no descriptor and no /proc.
+bool is_child_of_this_process(pid_t pid);
+
 // True when this process has a child, living or dead, of whichever thread. Needs no descriptor and no /proc.
 bool has_children();
 // The same for living children that were given to the main thread: the orphans, where no other code starts
 // processes on it. To be called on the main thread.
 bool has_living_orphans();
+// The same for those of one process group, on any thread.
+bool has_living_orphans(pid_t group);
 
 struct Orphan {
-  pid_t pid = 0;
-  pid_t group = 0;
-  std::string name;  // as in ProcessStat
+  pid_t pid = 0;     // 0: it is for all that there may be
+  pid_t group = 0;   // 0: it could not be read
+  std::string name;  // as in ProcessStat, or what is known instead
 };
-// Returns the living children that were given to this process, as far as they can be seen; with them those
-// that other code has started on the main thread.
-std::vector<Orphan> living_orphans();
+// Returns the living children that were given to this process, all or those of one process group; with them
+// those that other code has started on the main thread. Where they cannot be listed one stands for all.
+std::vector<Orphan> living_orphans(std::optional<pid_t> group = std::nullopt);
 
 // Finds children without /proc and without a descriptor, by asking the kernel about one process number after
 // the other: first those near that of this process, again and again while there are some, then all others.

@@ -79,6 +79,7 @@ int send_signal(pid_t pid, int pidfd, int signal) {
 }
 
 int send_group_signal(pid_t leader, int signal) {
+  if (leader <= 1) return EINVAL;  // to kill(2) these mean our own group, or everybody
   if (::kill(-leader, signal) == 0) return 0;
   // One that was forked a moment ago may not have made its group yet.
   if (errno == ESRCH && ::kill(leader, signal) == 0) return 0;

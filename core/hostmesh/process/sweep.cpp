@@ -2,11 +2,13 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <csignal>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <utility>
 
@@ -213,9 +215,14 @@ struct Sweep::State : std::enable_shared_from_this<State> {
   }
 
   void finish() {
-    Swept swept{.survivors = {undecided.begin(), undecided.end()}, .killed = std::move(killed)};
-    for (const auto& [pid, victim] : victims) swept.survivors.push_back(pid);
-    swept.survivors.insert(swept.survivors.end(), unwatched.begin(), unwatched.end());
+    Swept swept{.killed = std::move(killed)};
+    // Some of the last look may have been taken away by their owner meanwhile.
+    const auto survives = [&](pid_t pid) {
+      if (is_child_of_this_process(pid)) swept.survivors.push_back(pid);
+    };
+    std::ranges::for_each(undecided, survives);
+    std::ranges::for_each(std::views::keys(victims), survives);
+    std::ranges::for_each(unwatched, survives);
     swept.has_unseen = seen == 0 && swept.survivors.empty() && has_children();
     const Done call = std::exchange(done, nullptr);
     stop();

@@ -169,6 +169,7 @@ const std::vector<Case>& orphans_cases() {
       {.id = "orphans.destroyed-while-launching",
        .sentence = "What is being launched when its instance is destroyed does not outlive it.",
        .needs = counted,
+       .deadline = std::chrono::seconds(20),
        .rule = "abi.h, destroy",
        .run = destroyed_while_launching,
        .builds_on = base},
