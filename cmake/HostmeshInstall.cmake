@@ -48,5 +48,6 @@ install(EXPORT hostmeshClientTargets NAMESPACE hostmesh:: DESTINATION ${package_
 
 # How to begin: the script, and the samples that it copies and docs/writing-an-allocator.md speaks of.
 install(PROGRAMS tools/new-allocator DESTINATION bin RENAME hostmesh-new-allocator)
-install(DIRECTORY examples/my_allocator examples/c_allocator DESTINATION share/hostmesh/examples)
+install(DIRECTORY examples/counter examples/my_allocator examples/c_allocator DESTINATION share/hostmesh/examples)
+install(FILES LICENSE DESTINATION share/doc/hostmesh)
 install(DIRECTORY docs/ DESTINATION share/doc/hostmesh FILES_MATCHING PATTERN "*.md")
