@@ -20,6 +20,9 @@ TEST(Printable, EscapesWhatATerminalOrAReaderOfLinesWouldObey) {
                       "2J"),
             "\\u009b2J");  // CSI as one character
   EXPECT_EQ(printable("bad \xFF\xC3"), "bad \\xff\\xc3");
+  // Bidi controls, and separators of lines and paragraphs.
+  EXPECT_EQ(printable("a\u202Eb\u2066c\u200Fd\u061Ce\u2028f"), "a\\u202eb\\u2066c\\u200fd\\u061ce\\u2028f");
+  EXPECT_EQ(printable("\u200D\u2070\u00A0"), "\u200D\u2070\u00A0");
   EXPECT_EQ(printable(std::string_view("nul\0!", 5)), "nul\\x00!");
   EXPECT_EQ(printable_lines("a\nb\x1b"), "a\nb\\x1b");
 }

@@ -72,7 +72,7 @@ TEST(JsonEvents, AreJsonWhateverTheTextsInThemAre) {
   const auto now = HeldLines::TimePoint() + std::chrono::seconds(1);
   {
     Printer printer(
-        Format::kJson, Labels::kNone, [] { return false; }, -1);
+        Format::kJson, Labels::kNone, [] { return Patience::kEndless; }, -1);
     for (int round = 0; round < 300; ++round) {
       printer.state(
           ProcCreated{.create_key = ShortUuid::random(), .rank = 1, .point = point, .pid = 7, .node = text()},

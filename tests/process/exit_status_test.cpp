@@ -18,13 +18,6 @@ TEST(ExitStatus, TextSaysCodeOrSignalAndCore) {
   EXPECT_EQ(ExitStatus().text(), "exit status unknown");
 }
 
-TEST(ExitStatus, ShellStatusIsWhatAShellSays) {
-  EXPECT_EQ(ExitStatus::exited(0).shell_status(), 0);
-  EXPECT_EQ(ExitStatus::exited(77).shell_status(), 77);
-  EXPECT_EQ(ExitStatus::signalled(SIGTERM, false).shell_status(), 143);
-  EXPECT_EQ(ExitStatus::unknown("").shell_status(), 255);
-}
-
 TEST(ExitStatus, FromWaitTellsTheThreeEndsApart) {
   EXPECT_EQ(ExitStatus::from_wait(CLD_EXITED, 5), ExitStatus::exited(5));
   EXPECT_EQ(ExitStatus::from_wait(CLD_KILLED, SIGINT), ExitStatus::signalled(SIGINT, false));

@@ -52,6 +52,7 @@ INSTANTIATE_TEST_SUITE_P(
         End{"launch", "terminates", 134, "crashed in its call 'launch' (rank 1): killed by signal 6 (ABRT)"},
         End{"launch", "exits", 5, "ended the program with exit(5) in its call 'launch' (rank 1)"},
         End{"launch", "_exits", 6, "ended the program with _exit(6) in its call 'launch' (rank 1)"},
+        End{"launch", "quick_exits", 7, "ended the program with quick_exit() in its call 'launch' (rank 1)"},
         End{"create", "crashes", 139, "crashed in its call 'create': killed by signal 11 (SEGV)"},
         End{"create", "exits", 5, "ended the program with exit(5) in its call 'create'"},
         End{"destroy", "aborts", 134, "crashed in its call 'destroy': killed by signal 6 (ABRT)"},
@@ -60,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
         End{"thread", "exits", 5, "ended the program with exit(5) on a thread of its own"}),
     [](const auto& each) {
       std::string name = std::string(each.param.deed) + "_in_" + each.param.call;
-      return name.front() == '_' ? "quick" + name : name;
+      return name.front() == '_' ? "underscore" + name : name;
     });
 
 }  // namespace

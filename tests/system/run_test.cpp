@@ -309,5 +309,82 @@ TEST_F(RunCommand, SixtyFourThatExitAtOnceAreAllHeardOf) {
   }
 }
 
+TEST_F(RunCommand, NothingOfOursIsTakenForWhatTheCommandHasLeft) {
+  for (const char* allocator : {"process", "forks", "local"}) {
+    for (int i = 0; i < 8; ++i) {
+      Running run(this->run({"-a", allocator}, {"true"}));
+      ASSERT_TRUE(run.finish());
+      EXPECT_EQ(run.err(), "") << allocator;
+    }
+  }
+}
+
+// --- the environment
+// --------------------------------------------------------------------------------------------
+
+TEST_F(RunCommand, ExportSaysWhichVariablesTheCommandGets) {
+  set_environment("FIRST", "1");
+  set_environment("SECOND", "2");
+  set_environment("MY_TOKEN", "t");
+  const std::string script =
+      "echo $FIRST/$SECOND/$MY_TOKEN/$THIRD/$HOSTMESH_RANK/${HOME:+home}/${PATH:+path}";
+  struct Row {
+    std::vector<std::string> options;
+    std::string line;
+  };
+  for (const Row& row : {Row{{}, "1/2/t//0/home/path"}, Row{{"--export", "all"}, "1/2/t//0/home/path"},
+                         Row{{"--export", "none"}, "////0/home/path"},
+                         Row{{"--export", "SECOND,THIRD=3"}, "/2//3/0/home/path"}}) {
+    std::vector<std::string> options = row.options;
+    options.emplace_back("--no-label");
+    Running run(run_script(options, script));
+    ASSERT_TRUE(run.finish());
+    EXPECT_EQ(run.out(), row.line + "\n") << run.err();
+  }
+  Running wrong(run_script({"--export", "A,,B"}, "true"));
+  ASSERT_TRUE(wrong.finish());
+  EXPECT_EQ(wrong.status(), 2);
+  EXPECT_NE(wrong.err().find("'A,,B' is not all, none or NAME,..."), std::string::npos) << wrong.err();
+}
+
+// --- what a stranger could have put there
+// --------------------------------------------------------------------------------------------
+
+TEST_F(RunCommand, APluginsFileOfAStrangerIsRefusedAndNoOtherIsTaken) {
+  const std::filesystem::path file = write_file(
+      "plugins.yaml", "allocators: {process: {plugin: ssh, options: {ssh: " + (folder() / "tool").string() +
+                          ", hosts: [x]}}}\n");
+  write_file("tool", "#!/bin/sh\ntouch " + (folder() / "ran").string() + "\n");
+  std::filesystem::permissions(folder() / "tool", std::filesystem::perms::owner_all);
+  if (::chown(file.c_str(), 54321, 54321) != 0) GTEST_SKIP() << "only root can give files away";
+  StartOptions options = hostmesh({"run", "--", "true"});
+  options.working_directory = folder().string();
+  Running run(options);
+  ASSERT_TRUE(run.finish());
+  EXPECT_EQ(run.status(), 2);
+  EXPECT_NE(run.err().find("plugins.yaml is not used: it belongs to user 54321"), std::string::npos)
+      << run.err();
+  EXPECT_FALSE(std::filesystem::exists(folder() / "ran"));
+}
+
+TEST_F(RunCommand, AStockChildThatOthersCanWriteToIsNotStarted) {
+  const std::filesystem::path client = folder() / "libexec/hostmesh/client";
+  std::filesystem::create_directories(client.parent_path());
+  std::filesystem::create_directory(folder() / "bin");
+  std::filesystem::copy_file(bin("../libexec/hostmesh/client"), client);
+  std::filesystem::copy_file(bin("hostmesh"), folder() / "bin/hostmesh");
+  write_file("bin/hostmesh-bootstrap", "#!/bin/sh\ntouch " + (folder() / "ran").string() + "\n");
+  std::filesystem::permissions(folder() / "bin/hostmesh-bootstrap", std::filesystem::perms::all);
+  StartOptions options = run({}, {"true"});
+  options.argv.front() = (folder() / "bin/hostmesh").string();
+  Running run(options);
+  ASSERT_TRUE(run.finish());
+  EXPECT_EQ(run.status(), 2) << run.err();
+  EXPECT_NE(run.err().find("hostmesh-bootstrap is not started: it can be written to by others (mode 0777)"),
+            std::string::npos)
+      << run.err();
+  EXPECT_FALSE(std::filesystem::exists(folder() / "ran"));
+}
+
 }  // namespace
 }  // namespace hostmesh::test

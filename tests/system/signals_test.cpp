@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <thread>
 
 #include "system/fixture.hpp"
 
@@ -185,8 +186,14 @@ TEST_F(Interrupt, AHangupNeverInsists) {
 
   hostmesh.signal(SIGHUP);
   ASSERT_TRUE(hostmesh.read_until_out("saving"));
-  hostmesh.signal(SIGHUP);
-  ASSERT_TRUE(becomes_true([&] { return !is_pending(hostmesh.pid(), SIGHUP); }));
+  // For longer than signals count as one.
+  for (int i = 0; i < 8; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    hostmesh.signal(SIGHUP);
+    ASSERT_TRUE(becomes_true([&] { return !is_pending(hostmesh.pid(), SIGHUP); }));
+  }
+  const pid_t client = client_of(hostmesh);
+  ASSERT_TRUE(becomes_true([&] { return !is_pending(client, SIGHUP); }));
   write_file("fifo", "go\n");
   ASSERT_TRUE(hostmesh.finish());
 
@@ -395,6 +402,103 @@ TEST_F(HangingLogin, IsEndedWhenTheTimeIsOver) {
   EXPECT_EQ(hostmesh.status(), 3);
   EXPECT_NE(hostmesh.err().find("2 of 2 hosts were not ready within 1s"), std::string::npos)
       << hostmesh.err();
+  expect_nothing_left();
+}
+
+// A reader that pauses is not one that has gone: what commands say when they are told to end arrives.
+TEST_F(Interrupt, WhatCommandsSayAtTheirEndReachesASlowReader) {
+  constexpr int kLines = 20'000;
+  for (const std::string format : {"", "--json"}) {
+    std::vector<std::string> options{"--no-label"};
+    if (!format.empty()) options = {format};
+    Running hostmesh(run_script(options, "trap 'seq " + std::to_string(kLines) +
+                                             "; exit 0' TERM; echo ready; while :; do sleep 0.05; done"));
+    ASSERT_TRUE(hostmesh.read_until_out("ready"));
+    hostmesh.signal(SIGTERM);
+    std::string all = hostmesh.out();
+    for (int piece = 0;; ++piece) {
+      const std::string some = hostmesh.read_out(64 << 10);
+      if (some.empty()) break;
+      all += some;
+      if (piece % 4 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    ASSERT_TRUE(hostmesh.finish());
+    EXPECT_EQ(hostmesh.status(), 143);
+    const std::vector<std::string> lines = lines_of(all);
+    if (format.empty()) {
+      EXPECT_EQ(lines.size(), kLines + 1U);
+    } else {
+      EXPECT_TRUE(std::ranges::all_of(lines, [](const std::string& line) {
+        return line.starts_with("{\"event\":") && line.ends_with("}");
+      }));
+      EXPECT_GT(lines.size(), kLines + 1U);
+      EXPECT_TRUE(lines.back().starts_with("{\"event\":\"end\"")) << lines.back();
+    }
+    EXPECT_EQ(hostmesh.err(), "");
+  }
+}
+
+// The shell dies at once; the program below it needs a moment, and nobody holds a pipe.
+TEST_F(Interrupt, WhoeverIsToldToEndHasItsGraceAlsoBehindAShell) {
+  const std::string saves = "trap 'sleep 0.5; echo saved >" + (folder() / "saved").string() +
+                            "; exit 0' TERM; echo up >" + (folder() / "up").string() +
+                            "; while :; do sleep 0.05; done";
+  write_file("saves", saves);
+  Running hostmesh(
+      run_script({}, "sh " + (folder() / "saves").string() + " </dev/null >/dev/null 2>&1; true"));
+  ASSERT_TRUE(becomes_true([&] { return std::filesystem::exists(folder() / "up"); }));
+  hostmesh.signal(SIGTERM);
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 143);
+  EXPECT_TRUE(std::filesystem::exists(folder() / "saved"));
+}
+
+// --- what the one above a run has to see
+// --------------------------------------------------------------------------------------------
+
+TEST_F(Interrupt, IgnoredSignalsOfChildrenAndOfWakingHideNothing) {
+  for (const char* number : {"CHLD", "CONT"}) {
+    StartOptions options = run_script({}, "echo done");
+    options.argv.insert(options.argv.begin(), {"env", std::string("--ignore-signal=") + number});
+    Running hostmesh(options);
+    ASSERT_TRUE(hostmesh.finish()) << number;
+    EXPECT_EQ(hostmesh.status(), 0) << number;
+    EXPECT_EQ(hostmesh.out(), "[0] done\n") << number;
+  }
+  StartOptions options = run_script({}, "echo up; exec " + sleep_marked());
+  options.argv.insert(options.argv.begin(), {"env", "--ignore-signal=CONT"});
+  Running hostmesh(options);
+  ASSERT_TRUE(hostmesh.read_until_out("up"));
+  ASSERT_EQ(::kill(hostmesh.pid(), SIGKILL), 0);
+  ASSERT_TRUE(hostmesh.finish());
+  expect_nothing_left();
+}
+
+TEST_F(Interrupt, AnAlarmOfTheCallersEndsTheRun) {
+  StartOptions options = run_script({}, "exec " + sleep_marked());
+  options.argv.insert(
+      options.argv.begin(),
+      {"python3", "-c", "import os, signal, sys; signal.alarm(1); os.execv(sys.argv[1], sys.argv[1:])"});
+  Running hostmesh(options);
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 128 + SIGALRM) << hostmesh.err();
+}
+
+// As a terminal emulator does whose window is closed: only the leader of the session is told.
+TEST_F(Interrupt, AClosedTerminalEndsTheRunThatLeadsItsSession) {
+  StartOptions options =
+      run_script({}, "echo up >" + (folder() / "up").string() + "; exec " + sleep_marked());
+  options.argv.insert(options.argv.begin(), {"python3", "-c",
+                                             "import os, pty, sys, time\n"
+                                             "pid, master = pty.fork()\n"
+                                             "if pid == 0: os.execv(sys.argv[2], sys.argv[2:])\n"
+                                             "while not os.path.exists(sys.argv[1]): time.sleep(0.01)\n"
+                                             "os.close(master)\n"
+                                             "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n",
+                                             (folder() / "up").string()});
+  Running terminal(options);
+  ASSERT_TRUE(terminal.finish());
+  EXPECT_EQ(terminal.status(), 128 + SIGHUP) << terminal.err();
   expect_nothing_left();
 }
 

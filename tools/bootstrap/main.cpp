@@ -10,6 +10,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "hostmesh/base/trusted_file.hpp"
 #include "hostmesh/bootstrap/exec_request.hpp"
 #include "hostmesh/mesh/child_main.hpp"
 #include "hostmesh/process/fork_server.hpp"
@@ -25,9 +26,14 @@ void become_tls_child_if_needed(char** arguments) {
   if (owner == nullptr || !std::string_view(owner).starts_with("tcp")) return;
   std::error_code failure;
   const std::string sibling = std::filesystem::read_symlink("/proc/self/exe", failure).string() + "-tls";
-  if (!failure) ::execv(sibling.c_str(), arguments);
+  std::string reason = std::strerror(failure.value());
+  if (!failure) {
+    const auto distrust = hostmesh::why_not_trusted(sibling);
+    if (!distrust) ::execv(sibling.c_str(), arguments);
+    reason = distrust ? distrust->reason : std::strerror(errno);
+  }
   std::fprintf(stderr, "%s may require TLS, and %s cannot be started for it: %s; going on without\n", owner,
-               sibling.c_str(), std::strerror(failure ? failure.value() : errno));
+               sibling.c_str(), reason.c_str());
 }
 #endif
 

@@ -30,6 +30,7 @@ struct RunOptions {
   Format format = Format::kText;
   Labels labels = Labels::kRank;
   Streams streams = Streams::kApart;
+  std::string exported;  // as Export::parse() reads it; empty: the usual
   std::vector<std::string> command;
   // The process above this one that ends when this one does; 0: there is none. When it is gone, the run is
   // over.

@@ -1,5 +1,5 @@
-// _exit() and quick_exit() as the plugins of this program find them: no hook of the C library sees those
-// ends, and one that came from a plugin would be an exit status without a word.
+// _exit() and _Exit() as the plugins of this program find them: no hook of the C library sees those ends, and
+// one that came from a plugin would be an exit status without a word.
 #include <sys/syscall.h>
 #include <unistd.h>
 

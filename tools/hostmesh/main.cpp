@@ -151,6 +151,10 @@ int main(int argc, char** argv) try {
   run_command->add_flag("--no-label", no_label, "COMMAND's lines as they are, without their rank");
   run_command->add_flag("--merge-output", merge_output,
                         "COMMAND's stderr comes as its stdout, in the order in which both were written");
+  run_command->add_option(
+      "--export", run_options.exported,
+      "which environment variables COMMAND gets: all, none or NAME[=VALUE],... (default: all, "
+      "on other machines all but those of this machine and secrets)");
   run_command->add_flag("-v", verbose, "more logging, on stderr");
   run_command->formatter(std::make_shared<RunHelp>());
   run_command->allow_extras();

@@ -8,6 +8,8 @@
 #include <boost/json.hpp>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -86,9 +88,9 @@ std::string as_line(json::object object, const std::vector<std::pair<std::string
 
 }  // namespace
 
-Printer::Printer(Format format, Labels labels, std::function<bool()> cancelled, int cancel_fd)
+Printer::Printer(Format format, Labels labels, std::function<Patience()> patience, int cancel_fd)
     : format_(format),
-      cancelled_(std::move(cancelled)),
+      patience_(std::move(patience)),
       cancel_fd_(cancel_fd),
       is_one_file_(are_one_file(STDOUT_FILENO, STDERR_FILENO)),
       lines_([this](Rank rank, Stream stream, const Line& piece) { line(rank, stream, piece); }),
@@ -236,19 +238,7 @@ void Printer::write_all(int fd, std::string_view text) {
   struct stat about {};
   const bool regular = ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
   while (!text.empty()) {
-    if (!regular) {
-      pollfd waiting[2]{{.fd = fd, .events = POLLOUT, .revents = 0},
-                        {.fd = cancel_fd_, .events = POLLIN, .revents = 0}};
-      if (::poll(waiting, cancelled_() ? 1 : 2, cancelled_() ? 0 : -1) <= 0 ||
-          (waiting[0].revents & POLLOUT) == 0) {
-        if ((waiting[0].revents & (POLLERR | POLLNVAL | POLLHUP)) != 0) {
-          gone_.insert(fd);
-          return;
-        }
-        if (cancelled_()) return;  // the reader does not read, and we are told to go
-        continue;
-      }
-    }
+    if (!regular && !await_reader(fd)) return;
     const ssize_t written =
         ::write(fd, text.data(), regular ? text.size() : std::min(text.size(), kPipeChunk));
     if (written >= 0) {
@@ -261,6 +251,30 @@ void Printer::write_all(int fd, std::string_view text) {
         complain(os_error(Cause::kIo, fd == STDOUT_FILENO ? "write to stdout" : "write to stderr", error));
       return;
     }
+  }
+}
+
+// Waits until something can be written. When that will not be, the descriptor is among those that are gone,
+// so that nothing follows a piece that was cut.
+bool Printer::await_reader(int fd) {
+  using std::chrono::steady_clock;
+  constexpr std::chrono::seconds kBound{1};
+  constexpr int kLookAgain_ms = 50;
+  std::optional<steady_clock::time_point> since;
+  for (;;) {
+    const Patience patience = patience_();
+    pollfd waiting[2]{{.fd = fd, .events = POLLOUT, .revents = 0},
+                      {.fd = cancel_fd_, .events = POLLIN, .revents = 0}};
+    const bool endless = patience == Patience::kEndless;
+    ::poll(waiting, endless ? 2 : 1, endless ? -1 : patience == Patience::kBounded ? kLookAgain_ms : 0);
+    if ((waiting[0].revents & POLLOUT) != 0) return true;
+    const bool is_gone = (waiting[0].revents & (POLLERR | POLLNVAL | POLLHUP)) != 0;
+    if (!is_gone && endless) continue;
+    if (!since) since = steady_clock::now();
+    if (!is_gone && patience == Patience::kBounded && steady_clock::now() - *since < kBound) continue;
+    gone_.insert(fd);
+    if (!is_gone && fd == STDOUT_FILENO) note("output is lost: its reader did not take it in time");
+    return false;
   }
 }
 

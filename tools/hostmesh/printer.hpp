@@ -29,11 +29,15 @@ struct Times {
   double shutdown_s = 0;
 };
 
+// How long a reader that does not read is waited for: for ever, for a second without progress, not at all.
+enum class Patience { kEndless, kBounded, kNone };
+
 class Printer {
  public:
-  // `cancelled` is asked while a write has to wait: true gives the write up. It is also waited for through
-  // `cancel_fd`, which becomes readable then.
-  Printer(Format format, Labels labels, std::function<bool()> cancelled, int cancel_fd);
+  // `patience` is asked while a write has to wait. That it may have become less is heard through `cancel_fd`,
+  // which becomes readable then and stays so. A reader that it is over for is one that has gone away: it gets
+  // nothing more, and a line on stderr says so.
+  Printer(Format format, Labels labels, std::function<Patience()> patience, int cancel_fd);
 
   // `t`: when it happened, in seconds since the start of the run; it may be told later.
   void state(const ProcState& state, double t);
@@ -63,9 +67,10 @@ class Printer {
   void exit(const ProcOutput& end, double t);
   void write(int fd, std::string_view text);
   void write_all(int fd, std::string_view text);
+  bool await_reader(int fd);
 
   const Format format_;
-  const std::function<bool()> cancelled_;
+  const std::function<Patience()> patience_;
   const int cancel_fd_;
   const bool is_one_file_;
   HeldLines lines_;

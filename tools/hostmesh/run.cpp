@@ -140,6 +140,18 @@ class Watch {
   Emergency& emergency_;
 };
 
+// While it lives, an emergency kills this mesh.
+class Armed {
+ public:
+  Armed(Emergency& emergency, HostMesh& mesh) : emergency_(emergency) { emergency_.arm(&mesh); }
+  ~Armed() { emergency_.arm(nullptr); }
+  Armed(const Armed&) = delete;
+  Armed& operator=(const Armed&) = delete;
+
+ private:
+  Emergency& emergency_;
+};
+
 // Who gets the signals that are handed on: the commands, from when all of them run. A signal that comes
 // earlier is dropped: a command that has only just been started could not have prepared for it, and would die
 // of it.
@@ -189,7 +201,7 @@ class Run {
         cancel_fd_(::eventfd(0, EFD_CLOEXEC)),
         signals_([this](int number, Escalation::Action action) { on_signal(number, action); }),
         printer_(
-            options.format, options.labels, [this] { return cancel_->requested(); }, cancel_fd_.get()) {}
+            options.format, options.labels, [this] { return patience(); }, cancel_fd_.get()) {}
 
   int execute() {
     // All that can be wrong with what was asked is found before anything is started.
@@ -199,6 +211,7 @@ class Run {
     const Duration timeout = value_or_throw(parse_duration(options_.timeout));
     value_or_throw(Name::reserved(options_.name));
     value_or_throw(hosts.concat(per_host));
+    if (!options_.exported.empty()) exported_ = value_or_throw(Export::parse(options_.exported));
     if (per_host.num_ranks() == 0)
       throw Error(Cause::kInvalidArgument, "--per-host " + options_.per_host + " is no proc");
 
@@ -259,7 +272,7 @@ class Run {
       return did_not_come_up(error);
     }
     signals_.set_progress(nullptr);
-    emergency_.arm(&*mesh);
+    const Armed armed(emergency_, *mesh);
     times_.allocate_s = seconds_between(allocate_start, steady_clock::now());
     int status = 0;
     try {
@@ -274,7 +287,6 @@ class Run {
       if (!emergency_.fired()) complain(error);
     }
     times_.shutdown_s = seconds_between(shutdown_start, steady_clock::now());
-    emergency_.arm(nullptr);
     return status;
   }
 
@@ -289,6 +301,7 @@ class Run {
                    {.command = command,
                     .stderr_use = options_.streams == Streams::kMerged ? ProcTemplate::Stderr::kWithStdout
                                                                        : ProcTemplate::Stderr::kOwn,
+                    .exported = exported_,
                     .within = timeout,
                     .max_idle = timeout,
                     .on_output = [this](ProcOutput output) { events_.push({std::move(output)}); },
@@ -432,6 +445,12 @@ class Run {
 
   void complain(const Error& error) { printer_.complain(error); }
 
+  // With those who do not read what we write.
+  Patience patience() const {
+    if (emergency_.fired()) return Patience::kNone;
+    return cancel_->requested() ? Patience::kBounded : Patience::kEndless;
+  }
+
   bool is_without_keeper() const { return options_.keeper != 0 && ::getppid() != options_.keeper; }
 
   // On the signal thread.
@@ -473,6 +492,7 @@ class Run {
 
   const RunOptions& options_;
   const steady_clock::time_point start_ = steady_clock::now();
+  Export exported_;
   std::shared_ptr<Cancel> cancel_ = std::make_shared<Cancel>();
   UniqueFd cancel_fd_;
   std::atomic<int> signal_ = 0;

@@ -28,7 +28,7 @@ namespace {
 constexpr int kRefresh_ms = 100;
 
 // A blocked signal is not ignored any more, so what the caller wants ignored (nohup, a shell's background
-// job) is left out.
+// job) is left out; but for CONT, by which a run hears of the death of its keeper.
 bool is_ignored(int number) {
   struct sigaction action {};
   return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
@@ -38,7 +38,7 @@ sigset_t awaited_signals() {
   sigset_t set;
   sigemptyset(&set);
   for (const int number : used_signals()) {
-    if (!is_ignored(number)) sigaddset(&set, number);
+    if (number == SIGCONT || !is_ignored(number)) sigaddset(&set, number);
   }
   return set;
 }

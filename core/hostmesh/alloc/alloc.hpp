@@ -56,6 +56,8 @@ class Alloc {
   const Extent& extent() const { return spec().extent; }
   Transport transport() const { return spec().transport; }
   virtual bool is_local() const = 0;  // the procs share this process
+  // Whether all procs are on this machine for certain.
+  virtual bool is_on_this_machine() const { return is_local(); }
 
   // From now on each event goes to `observer`, on the reactor, and no longer to next(): what the queue holds
   // first.

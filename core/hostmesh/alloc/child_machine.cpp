@@ -13,13 +13,14 @@ namespace hostmesh {
 //   Waiting    placed            -> Launching: deadline launch
 //   In the rows of Launching, which hold for Waiting as well:
 //   Launching  launched          -> Created: created; deadline hello    (plain -> Running: created, running)
-//              launched, stop or kill was asked for
-//                                -> Stopping: created; the escalation goes on where it is
+//   Launching  launched, after stop or kill
+//                                -> Stopping: created, and TERM or KILL again; the escalation goes on where
+//                                it is
 //   Launching  launch_failed     -> Stopped: failed                     (after a Hello: send_stop, failed)
 //   Launching  deadline          -> Stopped: lifeline closed, KILL, failed; should it appear later, KILL
 //   again Launching  stop              -> Launching: lifeline closed, TERM; deadline kill   (after a Hello:
 //   send_stop) Launching  kill, violated    -> Launching: lifeline closed, KILL; deadline kill Launching
-//   deadline, stop or kill was asked for
+//   deadline, after stop or kill
 //                                -> next step: graceful -> TERM -> KILL -> Stopped: failed, given up
 //   Launching  hello, disconnected
 //                                -> Launching: kept, and done right after `created` as if it came then,
@@ -89,9 +90,14 @@ void ChildMachine::launched(TimePoint now) {
     return;
   }
   if (!is_launching()) return;
-  if (step_ != Step::kNone) {  // the launcher has been told; its child ends, or the next step comes
+  if (step_ != Step::kNone) {
     enter_stopping();
     actions_.created();
+    // The launcher has been told. One that knows nothing of signals before its launch has dropped it.
+    if (step_ != Step::kGraceful) {
+      actions_.close_lifeline();
+      actions_.signal(step_ == Step::kKill ? SIGKILL : SIGTERM);
+    }
     return;
   }
   phase_ = ChildPhase::kCreated;

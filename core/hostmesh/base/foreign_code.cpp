@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "hostmesh/base/text.hpp"
@@ -158,6 +159,11 @@ void on_exit_of_program(int status, void*) {
   last_words_of_exit("exit", status);
 }
 
+// The status is not told.
+void on_quick_exit() {
+  last_words_of_exit("quick_exit", std::nullopt);
+}
+
 // The stack on which this thread's faults are handled, for the life of the thread.
 struct SignalStack {
   SignalStack() {
@@ -262,14 +268,16 @@ void report_crashes_of_foreign_code() {
   ::sigemptyset(&action.sa_mask);
   for (std::size_t i = 0; i < kFaults.size(); ++i) ::sigaction(kFaults[i], &action, &former[i]);
   ::on_exit(on_exit_of_program, nullptr);
+  std::at_quick_exit(on_quick_exit);
 }
 
-void last_words_of_exit(const char* how, int status) {
+void last_words_of_exit(const char* how, std::optional<int> status) {
   const Culprit who = culprit();
   if (who.whose == nullptr) return;
   LastWords words;
-  words << "hostmesh: " << who.whose << " ended the program with " << how << "(" << status << ") "
-        << who.where;
+  words << "hostmesh: " << who.whose << " ended the program with " << how << "(";
+  if (status) words << *status;
+  words << ") " << who.where;
   words.say();
 }
 

@@ -4,6 +4,7 @@
 // Without this, a plugin that crashes ends the program with a signal and not a word.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 namespace hostmesh {
@@ -30,16 +31,16 @@ class ForeignCall {
 void note_foreign_library(std::string_view whose, const void* address);
 
 // From here on, this process says one line on stderr when foreign code ends it, by a fault, abort(),
-// std::terminate or exit(), before it ends as it would have: with the same signal or status, through the
-// handlers that were installed before. Installs handlers of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS
-// and SIGABRT; threads of the library that start later, and the calling one, get a stack for them, so that a
-// stack overflow is named too. Once is enough.
+// std::terminate, exit() or quick_exit(), before it ends as it would have: with the same signal or status,
+// through the handlers that were installed before. Installs handlers of SIGSEGV, SIGBUS, SIGILL, SIGFPE,
+// SIGTRAP, SIGSYS and SIGABRT; threads of the library that start later, and the calling one, get a stack for
+// them, so that a stack overflow is named too. Once is enough.
 //
 // For a program that owns its process, as the command line is: nothing calls it by itself.
 void report_crashes_of_foreign_code();
 
 // For a program's own _exit(), which no hook sees: says the line when foreign code calls it. `how` is
-// "_exit".
-void last_words_of_exit(const char* how, int status);
+// "_exit"; the status is not always known.
+void last_words_of_exit(const char* how, std::optional<int> status);
 
 }  // namespace hostmesh

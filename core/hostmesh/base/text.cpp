@@ -59,6 +59,24 @@ void add_hex(std::string& text, std::string_view prefix, std::uint8_t byte) {
   text += kDigits[byte & 0x0F];
 }
 
+// The number of a valid character.
+std::uint32_t code_point_at(std::string_view text, std::size_t at, std::size_t bytes) {
+  const std::uint8_t lead = byte_at(text, at);
+  std::uint32_t point = bytes == 1 ? lead : lead & (0xFFU >> (bytes + 1));
+  for (std::size_t i = 1; i < bytes; ++i) point = point << 6 | (byte_at(text, at + i) & 0x3FU);
+  return point;
+}
+
+// Characters that are not shown, and change how a terminal shows the others: C1 (CSI is one of them), those
+// that set the direction of writing, and those that end a line or a paragraph.
+bool is_format(std::uint32_t point) {
+  const auto between = [point](std::uint32_t first, std::uint32_t last) {
+    return point >= first && point <= last;
+  };
+  return between(0x80, 0x9F) || point == 0x061C || between(0x200E, 0x200F) || between(0x2028, 0x202E) ||
+         between(0x2066, 0x2069);
+}
+
 enum class Newlines : bool { kEscaped, kKept };
 
 bool is_plain(std::string_view text) {
@@ -85,8 +103,9 @@ std::string escaped(std::string_view bytes, Newlines newlines) {
       text += "\\r";
     } else if (lead < 0x20 || lead == 0x7F) {
       add_hex(text, "\\x", lead);
-    } else if (lead == 0xC2 && byte_at(bytes, at + 1) < 0xA0) {  // C1: CSI is one of them
-      add_hex(text, "\\u00", byte_at(bytes, at + 1));
+    } else if (const std::uint32_t point = code_point_at(bytes, at, next.bytes); is_format(point)) {
+      add_hex(text, "\\u", static_cast<std::uint8_t>(point >> 8));
+      add_hex(text, "", static_cast<std::uint8_t>(point & 0xFF));
     } else {
       text += bytes.substr(at, next.bytes);
     }

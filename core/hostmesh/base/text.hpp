@@ -18,8 +18,9 @@ std::string valid_utf8(std::string_view bytes);
 // The longest start of at most `max_bytes` that does not cut a UTF-8 character.
 std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes);
 
-// Returns the text as one line: control characters as \n, \r, \xHH (C1 characters as \u00HH), and bytes that
-// are not UTF-8 as \xHH. A tab and a backslash stay as they are, because the result is for people.
+// Returns the text as one line: control characters as \n, \r, \xHH; C1 characters, those that set the
+// direction of writing (bidi controls), and line and paragraph separators as \uHHHH; bytes that are not UTF-8
+// as \xHH. A tab and a backslash stay as they are, because the result is for people.
 std::string printable(std::string_view text);
 // The same, but newlines stay: for texts of ours that have several lines.
 std::string printable_lines(std::string_view text);

@@ -3,12 +3,15 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <future>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "hostmesh/alloc/child_log.hpp"
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/base/trusted_file.hpp"
 #include "hostmesh/bootstrap/in_process_launcher.hpp"
 #include "hostmesh/bootstrap/messages.hpp"
 #include "hostmesh/bootstrap/node.hpp"
@@ -76,7 +79,8 @@ class Allocation final : public Guests, public std::enable_shared_from_this<Allo
                                                                         : std::nullopt,
                                              .descriptor_limit = node_.engine.usual_nofile,
                                              .registry = node_.engine.registry,
-                                             .drain = node_.config.get(attribute::kOutputDrainTimeout)},
+                                             .drain = node_.config.get(attribute::kOutputDrainTimeout),
+                                             .grace = node_.config.get(attribute::kKillTimeout)},
                                 .local_procs =
                                     [this](ChildLauncher::Events of_procs) {
                                       return std::make_unique<bootstrap::InProcessLauncher>(
@@ -376,8 +380,11 @@ constexpr std::chrono::seconds kEvidenceTime(1);
 
 class PluginAlloc final : public Alloc {
  public:
-  PluginAlloc(Runtime& runtime, std::shared_ptr<Allocation> allocation, bool is_local)
-      : runtime_(runtime), allocation_(std::move(allocation)), is_local_(is_local) {}
+  PluginAlloc(Runtime& runtime, std::shared_ptr<Allocation> allocation, const PluginDescription& plugin)
+      : runtime_(runtime),
+        allocation_(std::move(allocation)),
+        is_local_(plugin.can(Capability::kLocalProcs)),
+        is_on_this_machine_(plugin.can(Capability::kSameMachine)) {}
 
   // The safety net: whoever lets go of an allocation has it killed. Its observer is not called any more
   // afterwards, or, when it is the observer that let go, after that call.
@@ -423,6 +430,7 @@ class PluginAlloc final : public Alloc {
   const std::string& name() const override { return allocation_->uuid(); }
   const AllocSpec& spec() const override { return allocation_->spec(); }
   bool is_local() const override { return is_local_; }
+  bool is_on_this_machine() const override { return is_local_ || is_on_this_machine_; }
 
   void observe(std::function<void(const ProcState&)> observer) override {
     runtime_.run_on_reactor([&] { allocation_->observe(std::move(observer)); });
@@ -450,6 +458,7 @@ class PluginAlloc final : public Alloc {
   Runtime& runtime_;
   const std::shared_ptr<Allocation> allocation_;
   const bool is_local_;
+  const bool is_on_this_machine_;
 };
 
 class PluginAllocator final : public Allocator {
@@ -487,8 +496,7 @@ class PluginAllocator final : public Allocator {
       runtime_.reactor().post([allocation] { allocation->abandon(); });
       throw error.with_phase("launch");
     }
-    return std::make_unique<PluginAlloc>(runtime_, std::move(allocation),
-                                         plugin_->description().can(Capability::kLocalProcs));
+    return std::make_unique<PluginAlloc>(runtime_, std::move(allocation), plugin_->description());
   }
 
  private:
@@ -516,19 +524,43 @@ class PluginAllocator final : public Allocator {
 
 }  // namespace
 
-BootstrapCommand BootstrapCommand::stock() {
+namespace {
+
+constexpr const char* kStockChild = "hostmesh-bootstrap";
+
+// The places where the stock child may be, in their order.
+std::vector<std::filesystem::path> folders_of_stock_child() {
   // Beside the running program, or beside the `hostmesh` that it is the client of, where somebody may have
   // put another; else the one that belongs to this library.
   const auto program = running_program();
   const auto beside = program.parent_path();
   const bool is_client = program.filename() == "client" && beside.filename() == "hostmesh";
-  for (const auto& folder : {is_client ? beside / "../../bin" : beside, installation_folder() / "bin"}) {
-    const auto candidate = folder / "hostmesh-bootstrap";
-    if (::access(candidate.c_str(), X_OK) == 0) {
-      return {.argv = {candidate.string()}, .environment = inherited_environment(), .working_directory = {}};
-    }
+  std::vector<std::filesystem::path> folders;
+  if (!program.empty()) folders.push_back(is_client ? beside / "../../bin" : beside);
+  folders.push_back(installation_folder() / "bin");
+  const char* const path = std::getenv("PATH");
+  std::istringstream in_path(path == nullptr ? "" : path);
+  for (std::string folder; std::getline(in_path, folder, ':');) {
+    if (folder.starts_with('/')) folders.emplace_back(folder);
   }
-  return {.argv = {"hostmesh-bootstrap"}, .environment = inherited_environment(), .working_directory = {}};
+  return folders;
+}
+
+}  // namespace
+
+BootstrapCommand BootstrapCommand::stock() {
+  for (const auto& folder : folders_of_stock_child()) {
+    const auto candidate = folder / kStockChild;
+    if (::access(candidate.c_str(), X_OK) != 0) continue;
+    if (auto distrust = why_not_trusted(candidate)) {
+      throw Error(ErrorInfo{.cause = Cause::kConfiguration,
+                            .message = candidate.string() + " is not started: " + distrust->reason,
+                            .os_error = distrust->error_number,
+                            .hint = std::move(distrust->hint)});
+    }
+    return {.argv = {candidate.string()}, .environment = inherited_environment(), .working_directory = {}};
+  }
+  return {.argv = {kStockChild}, .environment = inherited_environment(), .working_directory = {}};
 }
 
 BootstrapCommand BootstrapCommand::this_program() {
@@ -539,7 +571,10 @@ BootstrapCommand BootstrapCommand::this_program() {
 std::unique_ptr<Allocator> load_allocator(const std::filesystem::path& file, std::string_view name,
                                           Runtime& runtime, BootstrapCommand command,
                                           std::shared_ptr<Cancel> cancel) {
-  const auto plugins = value_or_throw(load_plugins_yaml(file.empty() ? default_plugins_file() : file));
+  const std::filesystem::path used = file.empty() ? default_plugins_file() : file;
+  const auto plugins = value_or_throw(load_plugins_yaml(used));
+  if (used != installed_plugins_file())
+    log::info("allocators are those of " + log::field("file", used.string()));
   const AllocatorEntry* entry = value_or_throw(plugins.find(name));
   PluginRegistry registry(plugins.search_path(),
                           {.timeout = runtime.node().config.get(attribute::kPluginLoadTimeout),

@@ -23,7 +23,8 @@ struct BootstrapCommand {
   std::string working_directory{};         // empty: ours
 
   // hostmesh-bootstrap beside the running program, else of the installation or build tree that this library
-  // belongs to, else in PATH; with our environment.
+  // belongs to, else in PATH; with our environment. Throws Error (kConfiguration) when the first that is
+  // there is not trusted (base/trusted_file.hpp).
   static BootstrapCommand stock();
   // This very program again, with our environment.
   static BootstrapCommand this_program();

@@ -121,7 +121,11 @@ class Child {
   void on_failure(const Error& error) {
     std::fprintf(stderr, "hostmesh-bootstrap: %s\n", error.what());
     if (std::exchange(has_failed_, true)) ::_exit(1);
-    node_.reactor.post([this] { leave(1, Mode::kAtOnce); });
+    try {
+      node_.reactor.post([this] { leave(1, Mode::kAtOnce); });
+    } catch (...) {
+      ::_exit(1);
+    }
   }
 
   void watch_lifeline() {

@@ -203,11 +203,16 @@ void bind_where_login_came_in(std::vector<std::string>& environment) {
 // In the program's parent: waits for the program's end, or for the end of those who read what it writes.
 [[noreturn]] void watch_over(pid_t program) {
   const UniqueFd handle = hostmesh::detail::open_pidfd(program);
+  if (!handle) {
+    const int error = errno;
+    ::kill(-program, SIGKILL);
+    give_up("it cannot be watched: " + errno_text(error), kUnusable);
+  }
   std::array<pollfd, 2> watched{pollfd{.fd = handle.get(), .events = POLLIN, .revents = 0},
                                 pollfd{.fd = STDOUT_FILENO, .events = 0, .revents = 0}};
-  while (handle && ::poll(watched.data(), watched.size(), -1) < 0 && errno == EINTR) {
+  while (::poll(watched.data(), watched.size(), -1) < 0 && errno == EINTR) {
   }
-  if (handle && watched[0].revents == 0) ::kill(-program, SIGKILL);
+  if (watched[0].revents == 0) ::kill(-program, SIGKILL);
   siginfo_t ended{};
   while (::waitid(P_PID, static_cast<id_t>(program), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
   }
@@ -313,6 +318,8 @@ void exec_as_requested() {
   if (request.argv.empty()) request.argv.emplace_back("hostmesh-bootstrap");
   write_marker(request.marker);
   if (request.kills_when_unread) {
+    // Of a child whose end is ignored nobody could tell how it ended.
+    std::signal(SIGCHLD, SIG_DFL);
     const pid_t program_pid = ::fork();
     if (program_pid < 0) give_up("it cannot be started: " + errno_text(errno), kUnusable);
     // On both sides, so that it has happened whoever is first.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/bootstrap/refusals.hpp"
 #include "hostmesh/bootstrap/tcp_names.hpp"
 #include "hostmesh/channel/stdio.hpp"
 
@@ -25,6 +26,10 @@ struct Party {
 struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
   Impl(Reactor& its_reactor, const Config& its_config, ActorSystem& its_system)
       : reactor(its_reactor), config(its_config), system(its_system), names(its_reactor, its_config) {}
+  ~Impl() {
+    if (refusals.left_out() == 0) return;
+    log::warning("more peers were turned away " + log::field("count", std::to_string(refusals.left_out())));
+  }
 
   // One child's connection, from its first message on; the Children's way to speak to it.
   struct Visitor final : ChildControl, std::enable_shared_from_this<Visitor> {
@@ -88,6 +93,18 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
           if (connection) return self->on_connection(*std::move(connection));
           self->turn_away(allocation, rank, connection.error());
         });
+  }
+
+  // Of a peer at a listener.
+  void tell_refusal(const Error& why, const std::string& who) {
+    std::string line =
+        "a peer was turned away " + log::field("who", who) + " " + log::field("why", why.text());
+    // Somebody who only looked whether we are here.
+    if (why.cause() == Cause::kPeerGone) return log::debug(line);
+    const auto left_out = refusals.tell(std::chrono::steady_clock::now());
+    if (!left_out) return log::debug(line);
+    if (*left_out > 0) line += " " + log::field("before_it", std::to_string(*left_out));
+    log::warning(line);
   }
 
   // What was started there is of no use without its connection.
@@ -233,6 +250,7 @@ struct Gate::Impl : std::enable_shared_from_this<Gate::Impl> {
   std::uint64_t next_peer = 0;
   std::map<std::uint64_t, std::unique_ptr<Dial>> arrivals;  // in their handshake, over streams of their own
   std::uint64_t next_arrival = 0;
+  Refusals refusals;          // at listeners
   std::uint64_t refused = 0;  // of those
   std::string last_refusal;
 };
@@ -275,13 +293,8 @@ Result<ChannelAddr> Gate::address(Transport transport) {
                                   },
                                   .advertise = *std::move(advertise),
                                   .on_refused =
-                                      [](const Error& why, const std::string& who) {
-                                        const std::string line = "a peer was turned away " +
-                                                                 log::field("who", who) + " " +
-                                                                 log::field("why", why.text());
-                                        // Somebody who only looked whether we are here.
-                                        if (why.cause() == Cause::kPeerGone) return log::debug(line);
-                                        log::warning(line);
+                                      [weak](const Error& why, const std::string& who) {
+                                        if (const auto self = weak.lock()) self->tell_refusal(why, who);
                                       }},
                                  impl_->config, [weak](std::shared_ptr<Connection> connection) {
                                    if (const auto self = weak.lock())

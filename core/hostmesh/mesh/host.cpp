@@ -19,6 +19,7 @@
 #include "hostmesh/bootstrap/in_process_launcher.hpp"
 #include "hostmesh/mesh/host_agent.hpp"
 #include "hostmesh/process/descendants.hpp"
+#include "hostmesh/process/environment.hpp"
 #include "hostmesh/process/local_launcher.hpp"
 
 namespace hostmesh {
@@ -108,7 +109,8 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
                                .node = {},
                                .descriptor_limit = node.engine.usual_nofile,
                                .registry = node.engine.registry,
-                               .drain = node.config.get(attribute::kOutputDrainTimeout)},
+                               .drain = node.config.get(attribute::kOutputDrainTimeout),
+                               .grace = node.config.get(attribute::kKillTimeout)},
         std::move(events));
   }
 
@@ -257,6 +259,7 @@ struct Host::Impl final : bootstrap::Guests, std::enable_shared_from_this<Host::
                     {bootstrap::kEnvProcessName, "proc " + name_of(proc) + " @ " + ref.addr().text()}});
     }
     launch.environment = bootstrap::child_environment(request.proc.environment, added);
+    if (request.proc.takes_hosts_own) add_hosts_own(launch.environment, inherited_environment());
     return launch;
   }
 

@@ -422,6 +422,8 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
   const BootstrapCommand program = in_this_process          ? BootstrapCommand{}
                                    : procs->options.command ? *procs->options.command
                                                             : procs->options.bootstrap;
+  const Exported environment =
+      exported(program.environment, procs->options.exported, !impl_->alloc->is_on_this_machine());
   const std::uint64_t host_count = impl_->table->hosts.size();
   impl_->procs_per_host += per_host.num_ranks();
   CreateProcs request{
@@ -431,9 +433,10 @@ ProcMesh HostMesh::spawn(std::string_view name, const Extent& per_host, ProcOpti
       .count = per_host.num_ranks(),
       .proc = {.kind = procs->options.command ? ProcTemplate::Kind::kCommand : ProcTemplate::Kind::kBootstrap,
                .argv = program.argv,
-               .environment = program.environment,
+               .environment = environment.variables,
                .working_directory = program.working_directory,
-               .stderr_use = procs->options.stderr_use},
+               .stderr_use = procs->options.stderr_use,
+               .takes_hosts_own = environment.takes_hosts_own},
       .config = config.propagated(),
       .ready_within = ready_within,
       .changes = changes,

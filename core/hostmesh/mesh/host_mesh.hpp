@@ -13,6 +13,7 @@
 #include "hostmesh/bootstrap/runtime.hpp"
 #include "hostmesh/mesh/host_ref.hpp"
 #include "hostmesh/mesh/proc_mesh.hpp"
+#include "hostmesh/process/environment.hpp"
 
 namespace hostmesh {
 
@@ -32,6 +33,8 @@ struct ProcOptions {
   // What becomes of a command's stderr. kWithStdout: it has one pipe for both streams, so that on_output gets
   // all as kStdout, in the order of its writes.
   ProcTemplate::Stderr stderr_use = ProcTemplate::Stderr::kOwn;
+  // Which variables of the command's, or the program's, `environment` are passed on.
+  Export exported{};
   // For all procs to be running: altogether, and without any news at all. Unset: MESH_PROC_SPAWN_MAX_IDLE for
   // both.
   std::optional<Duration> within{};

@@ -71,6 +71,7 @@ struct ProcTemplate {
     kWithStdout = 2,  // what a command writes to it comes as stdout, in the order of the writes
   };
   Stderr stderr_use = Stderr::kOwn;  // of kCommand
+  bool takes_hosts_own = false;      // the host adds to `environment`: see add_hosts_own()
 };
 
 // A rank's status and what belongs to it.

@@ -8,12 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "hostmesh/base/fd.hpp"
+#include "hostmesh/base/trusted_file.hpp"
 
 namespace hostmesh {
 
@@ -38,43 +38,6 @@ Error refused(const std::filesystem::path& file, const std::string& reason, std:
                          .phase = "load",
                          .os_error = error_number,
                          .hint = std::move(hint)});
-}
-
-std::string octal(mode_t mode) {
-  char text[16];
-  std::snprintf(text, sizeof(text), "%04o", static_cast<unsigned>(mode & 07777U));
-  return text;
-}
-
-// Who may own code that runs here: root, this user, and whoever owns the program that runs already.
-bool trusted_owner(uid_t owner) {
-  if (owner == 0 || owner == ::geteuid()) return true;
-  struct stat program {};
-  return ::stat("/proc/self/exe", &program) == 0 && program.st_uid == owner;
-}
-
-// What is wrong with the permissions of a file or folder; empty when nothing is.
-std::string writable_by_others(const struct stat& status) {
-  if (!trusted_owner(status.st_uid)) {
-    return "belongs to user " + std::to_string(status.st_uid) +
-           ", who is neither root, this user nor the owner of this program";
-  }
-  // A group with the number of its user is, by Debian's convention, that user's own.
-  const bool own_group = status.st_gid == status.st_uid && status.st_uid != 0;
-  if ((status.st_mode & S_IWOTH) != 0 || ((status.st_mode & S_IWGRP) != 0 && !own_group)) {
-    return "can be written to by others (mode " + octal(status.st_mode) + ")";
-  }
-  return {};
-}
-
-Result<> check_folder(const std::filesystem::path& file, const std::filesystem::path& folder) {
-  struct stat status {};
-  if (::stat(folder.c_str(), &status) != 0) return refused(file, "its folder cannot be seen", {}, errno);
-  const std::string wrong = writable_by_others(status);
-  if (!wrong.empty()) {
-    return refused(file, "its folder " + folder.string() + " " + wrong, "chmod go-w " + folder.string());
-  }
-  return {};
 }
 
 bool read_at(int fd, std::uint64_t offset, void* into, std::size_t size) {
@@ -143,11 +106,8 @@ Result<std::filesystem::path> check_plugin_file(const std::filesystem::path& fil
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return refused(file, "it cannot be seen", {}, errno);
   if (!S_ISREG(status.st_mode)) return refused(file, "it is no regular file");
-  const std::string wrong = writable_by_others(status);
-  if (!wrong.empty()) return refused(file, "it " + wrong, "chmod go-w " + resolved.string());
-  // Of a link both folders count: who can write to either can replace what is loaded.
-  if (auto checked = check_folder(file, resolved.parent_path()); !checked) return checked.error();
-  if (auto checked = check_folder(file, absolute.parent_path()); !checked) return checked.error();
+  if (auto distrust = why_not_trusted(absolute, trust::Folder::kStrict))
+    return refused(file, distrust->reason, distrust->hint, distrust->error_number);
   const std::string broken = not_a_library(fd.get(), static_cast<std::uint64_t>(status.st_size));
   if (!broken.empty()) return refused(file, broken);
   return resolved;

@@ -7,9 +7,9 @@
 
 namespace hostmesh {
 
-// The absolute path with every link resolved, when the file may be opened as a plugin: a regular file, not
-// writable by others, in a folder not writable by others, whole, and a shared library of this machine.
-// Whoever can change the file or put another in its place runs code as this user.
+// The absolute path with every link resolved, when the file may be opened as a plugin: a regular file that is
+// trusted (base/trusted_file.hpp), in a folder that others cannot write to even if it is sticky, whole, and a
+// shared library of this machine.
 Result<std::filesystem::path> check_plugin_file(const std::filesystem::path& file);
 
 }  // namespace hostmesh

@@ -70,7 +70,7 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
     bool paused_by_plugin = false;    // what the host runs only
     bool ended = false;               // the end is among `held`
     bool unsettled = false;           // the registry waits to be told whose child it is
-    pid_t child = 0;                  // the plugin\'s own, on this machine
+    pid_t child = 0;                  // the plugin's own, on this machine
     std::deque<HostCall> held;        // what came while paused
     // What a proc inside this process is started with; kept until it is clear that it will not be one.
     std::optional<LaunchRequest> request;

@@ -17,6 +17,7 @@
 
 #include "hostmesh/base/log.hpp"
 #include "hostmesh/base/text.hpp"
+#include "hostmesh/base/trusted_file.hpp"
 #include "hostmesh/plugin/detail/probe_protocol.hpp"
 #include "hostmesh/plugin/installation.hpp"
 #include "hostmesh/plugin/plugins_yaml.hpp"
@@ -158,6 +159,17 @@ Result<> probe_plugin(const std::filesystem::path& file, const ProbeOptions& opt
   if (is_loaded(file) || is_installed(file)) return {};
 
   const std::filesystem::path program = installation_folder() / "libexec/hostmesh/plugin-probe";
+  std::error_code failure;
+  if (std::filesystem::exists(program, failure)) {
+    if (auto distrust = why_not_trusted(program)) {
+      return Error(ErrorInfo{.cause = Cause::kPlugin,
+                             .message = "refused: it cannot be tried out, because " + program.string() +
+                                        " is not started: " + distrust->reason,
+                             .phase = "load",
+                             .os_error = distrust->error_number,
+                             .hint = std::move(distrust->hint)});
+    }
+  }
   auto pipe = make_pipe();
   if (!pipe) return pipe.error();
   // Ours alone: it is read together with others.
@@ -171,8 +183,8 @@ Result<> probe_plugin(const std::filesystem::path& file, const ProbeOptions& opt
                         .restore_nofile = {},
                         .registry = options.registry});
   if (!spawned) {
-    log::debug("a plugin is loaded without a trial " + log::field("file", file.string()) + " " +
-               log::field("reason", spawned.error().text()));
+    log::warning("a plugin is loaded without a trial " + log::field("file", file.string()) + " " +
+                 log::field("reason", spawned.error().text()));
     return {};
   }
   pipe->write.reset();

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "hostmesh/base/trusted_file.hpp"
 #include "hostmesh/plugin/installation.hpp"
 #include "hostmesh/plugin/nearest_name.hpp"
 
@@ -313,6 +314,13 @@ Result<PluginsFile> load_plugins_yaml(const std::filesystem::path& file) {
   };
   std::error_code failure;
   if (std::filesystem::is_directory(file, failure)) return unreadable(EISDIR);
+  // It says which programs are run.
+  if (auto distrust = why_not_trusted(file)) {
+    if (distrust->error_number != 0) return unreadable(distrust->error_number);
+    return Error(ErrorInfo{.cause = Cause::kConfiguration,
+                           .message = file.string() + " is not used: " + distrust->reason,
+                           .hint = std::move(distrust->hint)});
+  }
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
   if (!stream) return unreadable(errno);
@@ -367,6 +375,10 @@ std::filesystem::path default_plugins_file() {
   std::error_code failure;
   std::filesystem::path here = "plugins.yaml";
   if (std::filesystem::exists(here, failure)) return here;
+  return installed_plugins_file();
+}
+
+std::filesystem::path installed_plugins_file() {
   return installation_folder() / "share/hostmesh/plugins.yaml";
 }
 

@@ -64,6 +64,7 @@ struct PluginsFile {
 
 // `file` is what errors call it; a relative plugin_path is relative to its folder.
 Result<PluginsFile> parse_plugins_yaml(std::string_view text, const std::filesystem::path& file);
+// Refuses a file that is not trusted (base/trusted_file.hpp): it says which programs are run.
 Result<PluginsFile> load_plugins_yaml(const std::filesystem::path& file);
 
 // The entry's plugin; an unknown one is an error at the entry's position.
@@ -75,6 +76,8 @@ Result<OptionValues> validate_options(const AllocatorEntry& entry, const PluginD
 // ./plugins.yaml if there is one, else share/hostmesh/plugins.yaml of the installation that this library
 // belongs to. The file need not exist.
 std::filesystem::path default_plugins_file();
+// share/hostmesh/plugins.yaml of that installation. The file need not exist.
+std::filesystem::path installed_plugins_file();
 // lib/hostmesh/plugins of that installation.
 std::filesystem::path installed_plugin_folder();
 

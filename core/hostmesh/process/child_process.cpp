@@ -53,8 +53,9 @@ enum class Read { kSome, kNothingNow, kEnded };
 //   on_exit
 //
 // The drain ends with the last of the pipes, or when its time is over, or by a KILL; those of the group that
-// live on then have another moment, in which most of them end by themselves. Paused output stops its clock,
-// and holds the end before the delivery; the loss of the owner ends it after the reaping.
+// live on then have another moment, in which most of them end by themselves, or, when the whole group was
+// told to end, the time that they are given for it. Paused output stops its clock, and holds the end before
+// the delivery; the loss of the owner ends it after the reaping.
 struct ChildProcess::State : std::enable_shared_from_this<State> {
   State(Reactor& reactor, boost::asio::io_context& context, SpawnedProcess& spawned, Events wanted,
         AtExit wanted_at_exit)
@@ -133,10 +134,25 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
     draining = false;
     drain_over.cancel();
     if (!owner || group != ProcessGroup::kOwn || was_told_to_end || names_of_those_left().empty())
-      return conclude();
+      return group_is_ending() ? linger() : conclude();
     draining = true;
     settling = true;
     if (!paused) limit_drain();
+  }
+
+  // Some of its group were told to end as well, and are at it.
+  bool group_is_ending() const { return owner && !was_killed && group_was_told && has_living_orphans(pid); }
+
+  // Nobody tells us of the end of a grandchild.
+  void linger() {
+    if (!lingering) linger_until = Deadline::after(at_exit.grace);
+    draining = settling = lingering = true;
+    if (linger_until.passed() || !group_is_ending()) return end_drain();
+    if (paused) return;
+    constexpr Duration kLookAgain = std::chrono::milliseconds(20);
+    drain_over.after(kLookAgain, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->linger();
+    });
   }
 
   // The kernel says so of a pipe without anything being read.
@@ -155,7 +171,7 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
 
   void limit_drain() {
     drain_over.after(settling ? std::min(kSettle, at_exit.drain) : at_exit.drain, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->end_drain();
+      if (const auto self = weak.lock()) self->group_is_ending() ? self->linger() : self->end_drain();
     });
   }
 
@@ -342,7 +358,7 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
 
   void resume() {
     if (!std::exchange(paused, false)) return;
-    if (draining) limit_drain();
+    if (draining) lingering ? linger() : limit_drain();
     boost::asio::post(alarm.get_executor(), [self = shared_from_this()] {
       if (self->owner && !self->paused) self->proceed();
     });
@@ -363,7 +379,10 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
   bool reaped = false;
   bool draining = false;
   bool settling = false;
+  bool lingering = false;
+  Deadline linger_until = Deadline::never();
   bool was_told_to_end = false;  // by its owner
+  bool group_was_told = false;   // with it
   bool was_killed = false;
   std::vector<std::string> left_behind;
   int delivering = 0;
@@ -401,6 +420,7 @@ Result<> ChildProcess::signal_group(int signal) {
   if (state_->group != ProcessGroup::kOwn) return this->signal(signal);
   if (state_->reaped) return {};
   state_->told(signal);
+  state_->group_was_told |= state_->was_told_to_end;
   if (const int error = detail::send_group_signal(state_->pid, signal)) {
     return os_error(Cause::kIo,
                     "send signal " + signal_name(signal) + " to process group " + std::to_string(pid()),

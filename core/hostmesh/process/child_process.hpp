@@ -28,6 +28,8 @@ struct AtExit {
   // For how long after the end of the child its pipes are read while others hold them. It is not waited for
   // after a KILL through signal() or signal_group().
   Duration drain = std::chrono::seconds(2);
+  // For how long after it those of its group may live on that a signal_group() has told to end with it.
+  Duration grace = std::chrono::seconds(5);
 };
 
 // Reactor thread only. No event is delivered from inside a call to this class; an event may destroy it.

@@ -48,18 +48,6 @@ std::string ExitStatus::text() const {
   return reason.empty() ? "exit status unknown" : "exit status unknown: " + reason;
 }
 
-int ExitStatus::shell_status() const {
-  switch (kind) {
-    case Kind::kExited:
-      return number;
-    case Kind::kSignalled:
-      return 128 + number;
-    case Kind::kUnknown:
-      break;
-  }
-  return 255;
-}
-
 std::string signal_name(int signal) {
   if (const char* name = ::sigabbrev_np(signal)) return name;
   if (signal == SIGRTMIN) return "RTMIN";

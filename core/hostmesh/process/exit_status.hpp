@@ -33,8 +33,6 @@ struct ExitStatus {
   // "exited with code 3", "killed by signal 9 (KILL)", "killed by signal 11 (SEGV), core dumped",
   // "exit status unknown: <reason>".
   std::string text() const;
-  // What a shell would put into $?: the code, or 128 + signal; 255 when unknown.
-  int shell_status() const;
 
   bool operator==(const ExitStatus&) const = default;
 };

@@ -9,8 +9,10 @@
 #include <cstdio>
 #include <ctime>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "hostmesh/base/deadline.hpp"
 #include "hostmesh/process/descendants.hpp"
 #include "hostmesh/process/detail/proc_children.hpp"
 
@@ -19,7 +21,7 @@ namespace hostmesh {
 namespace {
 
 constexpr int kNotStarted = 127;
-constexpr int kKillTime_s = 10;
+constexpr Duration kKillTime = std::chrono::seconds(10);
 
 // What is passed on. Job control is left to the kernel, which does it for all of the foreground group.
 sigset_t passed_on() {
@@ -29,6 +31,13 @@ sigset_t passed_on() {
   for (const int crash : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
     ::sigdelset(&set, crash);
   return set;
+}
+
+// What a terminal sends to its whole foreground group, which the kept process belongs to. Not the hang-up,
+// which goes to the leader of the session, nor what the kernel sends for a timer or a limit of this process.
+bool is_of_terminal(const siginfo_t& signal) {
+  return signal.si_code == SI_KERNEL &&
+         (signal.si_signo == SIGINT || signal.si_signo == SIGQUIT || signal.si_signo == SIGWINCH);
 }
 
 [[noreturn]] void end_like(const siginfo_t& end) {
@@ -47,24 +56,26 @@ sigset_t passed_on() {
 }  // namespace
 
 void kill_all_children() {
-  const std::time_t end = std::time(nullptr) + kKillTime_s;
+  const Deadline end = Deadline::after(kKillTime);
   sigset_t child_ended;
   ::sigemptyset(&child_ended);
   ::sigaddset(&child_ended, SIGCHLD);
   std::optional<ChildSearch> search;
+  pid_t last = 0;
   while (has_children()) {
     const std::vector<pid_t> found = detail::some_children(search);
     for (const pid_t child : found) ::kill(child, SIGKILL);  // unreaped, so the number is still its own
     while (::waitpid(-1, nullptr, WNOHANG | __WALL) > 0) {
     }
     if (!has_children()) return;
-    if (std::time(nullptr) > end) {
+    if (end.passed()) {
       std::string pids;
       for (const pid_t child : found) pids += (pids.empty() ? "pid " : ", ") + std::to_string(child);
       std::fprintf(stderr, "hostmesh: processes that could not be killed in time: %s\n", pids.c_str());
       return;
     }
-    if (search && !found.empty()) continue;  // on to the next one
+    // A search goes on to the next one, unless it comes back to one that does not die.
+    if (search && !found.empty() && std::exchange(last, found.front()) != found.front()) continue;
     const timespec moment{.tv_sec = 0, .tv_nsec = 20'000'000};
     ::sigtimedwait(&child_ended, nullptr, &moment);
   }
@@ -76,6 +87,8 @@ Keeper::Keeper(Group group) : group_(group), awaited_(passed_on()) {
     std::fprintf(stderr, "hostmesh: %s\n", made.error().text().c_str());
   }
   ::sigprocmask(SIG_BLOCK, &awaited_, &former_);
+  // Of a child whose end is ignored the kernel tells nobody.
+  child_ended_ = std::signal(SIGCHLD, SIG_DFL);
 }
 
 Result<> Keeper::start(const char* file, char* const* argv, char* const* environment, int death_signal) {
@@ -86,6 +99,9 @@ Result<> Keeper::start(const char* file, char* const* argv, char* const* environ
     if (group_ == Group::kApart) ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, death_signal);
     if (::getppid() != keeper) ::_exit(kNotStarted);
+    if (child_ended_ == SIG_IGN) std::signal(SIGCHLD, SIG_IGN);
+    // It may be the death signal, which has to arrive.
+    if (death_signal == SIGCONT) std::signal(SIGCONT, SIG_DFL);
     ::sigprocmask(SIG_SETMASK, &former_, nullptr);
     ::execvpe(file, argv, environment);
     error = errno;
@@ -115,7 +131,7 @@ void Keeper::keep() {
     if (::sigwaitinfo(&awaited_, &signal) < 0) continue;
     if (signal.si_signo == SIGCHLD) {
       ended = reap(end);
-    } else if (group_ == Group::kApart || signal.si_code != SI_KERNEL) {
+    } else if (group_ == Group::kApart || !is_of_terminal(signal)) {
       ::kill(kept_, signal.si_signo);
     }
   }

@@ -16,8 +16,8 @@ namespace hostmesh {
 // instead.
 class Keeper {
  public:
-  // What a terminal sends goes to the whole foreground group by itself. kApart: the kept process leads a
-  // group of its own, so that all signals are passed on.
+  // What is typed at a terminal goes to the whole foreground group by itself. kApart: the kept process leads
+  // a group of its own, so that all signals are passed on.
   enum class Group : std::uint8_t { kShared, kApart };
 
   explicit Keeper(Group group);
@@ -34,6 +34,7 @@ class Keeper {
   const Group group_;
   sigset_t awaited_;
   sigset_t former_;
+  void (*child_ended_)(int) = nullptr;  // the former disposition of SIGCHLD
   pid_t kept_ = 0;
 };
 

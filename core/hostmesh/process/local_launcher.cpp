@@ -86,7 +86,7 @@ void LocalLauncher::State::started(LaunchId id, SpawnedProcess spawned) {
           .on_output_end = nullptr,
           .on_exit = [this, id](const ExitStatus& status) { ended(id, status); },
       },
-      AtExit{.drain = options.drain});
+      AtExit{.drain = options.drain, .grace = options.grace});
   if (socket) {
     if (const auto opened = open_channel(id, child, std::move(socket)); !opened) {
       give_up(id, opened.error().text());

@@ -34,6 +34,8 @@ class LocalLauncher final : public ChildLauncher {
     std::shared_ptr<ChildRegistry> registry;
     // For how long after its end a child's output is awaited from others that hold its pipes.
     Duration drain = AtExit{}.drain;
+    // For how long after its end those of its group may live on that were told to end.
+    Duration grace = AtExit{}.grace;
   };
 
   // Both outlive the launcher.

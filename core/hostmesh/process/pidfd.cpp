@@ -36,7 +36,8 @@ UniqueFd watch_by_thread(pid_t pid) {
   const int told = ends[1];
   auto started = start_thread("hm-watch", [pid, told] {
     siginfo_t info{};
-    while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+    while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT | __WALL) != 0 &&
+           errno == EINTR) {
     }
     // Said by a byte, because a process that is being started may hold the pipe open as well.
     (void)!::write(told, "", 1);
@@ -54,7 +55,7 @@ UniqueFd watch_by_thread(pid_t pid) {
 
 Waited waited(idtype_t type, id_t id, Take take) {
   siginfo_t info{};
-  const int options = WEXITED | WNOHANG | (take == Take::kLook ? WNOWAIT : 0);
+  const int options = WEXITED | WNOHANG | __WALL | (take == Take::kLook ? WNOWAIT : 0);
   if (::waitid(type, id, &info, options) != 0) return {.state = Waited::State::kNotOurChild, .status = {}};
   if (info.si_pid == 0) return {};
   return {.state = Waited::State::kDead, .status = ExitStatus::from_wait(info.si_code, info.si_status)};

@@ -353,11 +353,11 @@ class Launch {
       reap_failed(pid);
       return detail::launch_error(request_, "watching the child", error);
     }
-    if (plan_.stayed != 0) tell_of_other_folder();
     spawned_.pid = pid;
     spawned_.pidfd = std::move(handle);
     spawned_.group = request_.group;
     spawned_.registry = request_.registry;
+    if (plan_.stayed != 0) tell_of_other_folder();
     return {};
   }
 

@@ -148,7 +148,7 @@ struct Sweep::State : std::enable_shared_from_this<State> {
       case detail::Waited::State::kAlive:
         break;
     }
-    note(pid, detail::send_signal(pid, pidfd.get(), SIGKILL));
+    note(pid, reaper, detail::send_signal(pid, pidfd.get(), SIGKILL));
     watch(pid, std::move(pidfd), reaper);
     return true;
   }
@@ -159,7 +159,7 @@ struct Sweep::State : std::enable_shared_from_this<State> {
     constexpr int kLook = WEXITED | WNOHANG | __WALL;
     if (::waitid(P_PID, static_cast<id_t>(pid), &info, kLook | WNOWAIT) != 0) return false;
     if (info.si_pid == 0) {
-      note(pid, ::kill(pid, SIGKILL) == 0 || errno == ESRCH ? 0 : errno);
+      note(pid, reaper, ::kill(pid, SIGKILL) == 0 || errno == ESRCH ? 0 : errno);
       unwatched.insert(pid);
     } else if (reaper == Reaper::kOwner) {
       left_to_owner.insert(pid);
@@ -169,10 +169,10 @@ struct Sweep::State : std::enable_shared_from_this<State> {
     return true;
   }
 
-  // Remembers that it was sent KILL, once, and says so when that was in vain.
-  void note(pid_t pid, int error) {
+  // Remembers that it was sent KILL, once, and says so when that was in vain. What has an owner was not left.
+  void note(pid_t pid, Reaper reaper, int error) {
     if (!noted.insert(pid).second) return;
-    if (names == Names::kKeep) {
+    if (names == Names::kKeep && reaper == Reaper::kSweep) {
       const auto stat = read_process_stat(pid);
       killed.push_back(stat ? stat->name : "pid " + std::to_string(pid));
     }

@@ -28,6 +28,7 @@ void end_by(const std::string& deed) {
   if (deed == "terminates") std::terminate();
   if (deed == "exits") std::exit(5);
   if (deed == "_exits") ::_exit(6);
+  if (deed == "quick_exits") std::quick_exit(7);
 }
 
 class EndsTheProgram : public CommandLauncher {
