@@ -38,6 +38,9 @@ TEST_F(SystemTest, ACommandThatAsksTheTerminalIsToldAtOnceThatItHasNone) {
 }
 
 TEST_F(Surroundings, WithoutProcNothingIsLeft) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer itself needs /proc";
+#endif
   Running run(inside({"unshare", "--mount", "sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "sh"},
                      leaves_one()));
   ASSERT_TRUE(run.finish());

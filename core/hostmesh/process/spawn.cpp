@@ -349,8 +349,8 @@ class Launch {
     if (!handle) {
       const int error = errno;
       if (request_.group == ProcessGroup::kOwn) detail::send_group_signal(pid, SIGKILL);
-      ::kill(pid, SIGKILL);
-      reap_failed(pid);
+      // One that became another user's cannot be killed, and is left to whoever sweeps.
+      if (::kill(pid, SIGKILL) == 0 || errno == ESRCH) reap_failed(pid);
       return detail::launch_error(request_, "watching the child", error);
     }
     spawned_.pid = pid;
