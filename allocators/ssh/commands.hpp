@@ -10,13 +10,12 @@
 
 namespace hostmesh_ssh {
 
-// Lacks its last word, which is the one that passes the remote shell and starts our program with --exec.
-// `version` is the one that our program over there has to have.
-hostmesh::plugin::Command launch_command(const Settings& settings,
-                                         const hostmesh::plugin::LaunchRequest& request, const Target& target,
-                                         const std::string& version);
+// Lacks its first words, which are the client's, and its last one, which passes the remote shell and starts
+// our program with --exec. `version` is the one that our program over there has to have.
+hostmesh::plugin::Command launch_command(const hostmesh::plugin::LaunchRequest& request, const Place& place,
+                                         bool is_direct, const std::string& version);
 
 // Complete; makes the copy on that host, and ends without a marker.
-hostmesh::plugin::Command copying_command(const Settings& settings, const Copy& copy, const Target& target);
+hostmesh::plugin::Command copying_command(const Client& client, const Copy& copy, const Place& place);
 
 }  // namespace hostmesh_ssh

@@ -98,16 +98,33 @@ std::string in_quotes(const std::string& script) {
   return "sh -c '" + script + "'";
 }
 
+// As a word of sh in double quotes.
+std::string quoted_folder(const std::string& folder) {
+  if (folder.empty()) return "\"${XDG_CACHE_HOME:-$HOME/.cache}/hostmesh\"";
+  if (folder == "~" || folder.starts_with("~/")) return "\"$HOME" + folder.substr(1) + "\"";
+  return "\"" + folder + "\"";
+}
+
+std::string complaint(std::string_view text, int code) {
+  return "{ echo \"" + std::string(text) + "\" >&2; exit " + std::to_string(code) + "; }";
+}
+
 // What both commands begin with: d is the folder, f the file, w how it has to look.
-std::string beginning(const Copy& copy) {
-  std::string script = "d=${XDG_CACHE_HOME:-$HOME/.cache}/hostmesh; f=$d/bootstrap-" + copy.digest +
-                       "; w=\"" + std::to_string(copy.checksum) + " " + std::to_string(copy.size) + "\"; ";
+std::string beginning(const Copy& copy, const std::string& folder) {
+  std::string script = "d=" + quoted_folder(folder) + "; f=$d/bootstrap-" + copy.digest + "; w=\"" +
+                       std::to_string(copy.checksum) + " " + std::to_string(copy.size) + "\"; ";
   if (!copy.machine.empty()) {
-    script += "m=$(uname -sm); if test \"$m\" = \"" + copy.machine + "\"; then :; else echo \"" +
-              std::string(kOtherMachine) + "$m, and our program is for " + copy.machine +
-              "\" >&2; exit 126; fi; ";
+    script += "m=$(uname -sm); test \"$m\" = \"" + copy.machine + "\" || " +
+              complaint(std::string(kOtherMachine) + "$m, and our program is for " + copy.machine, 126) +
+              "; ";
   }
-  return script;
+  return script + "command -v cksum >/dev/null || " + complaint(kNoComparison, 126) + "; ";
+}
+
+// That f is there and whole. In a folder that was named it has to be ours, because others may reach that.
+std::string is_there(const std::string& folder) {
+  return "test -f \"$f\" && " + std::string(folder.empty() ? "" : "test -O \"$d\" && test -O \"$f\" && ") +
+         "test \"$(cksum <\"$f\")\" = \"$w\"";
 }
 
 }  // namespace
@@ -135,27 +152,30 @@ std::optional<Copy> read_copy(const std::string& file, const std::atomic<bool>& 
   return copy;
 }
 
-std::string start_command(const Copy& copy) {
-  return in_quotes(beginning(copy) +
-                   "test -f \"$f\" && test \"$(cksum <\"$f\")\" = \"$w\" && exec \"$f\" --exec; echo \"" +
-                   std::string(kAbsent) + "\" >&2; exit 127");
+std::string start_command(const Copy& copy, const std::string& folder) {
+  return in_quotes(beginning(copy, folder) + is_there(folder) + " && exec \"$f\" --exec; " +
+                   complaint(kAbsent, 127));
 }
 
 // What an interrupted copy has left behind goes with the next one that is made a day later. A copy that is
 // whole by now, because somebody else was quicker, is not replaced: a process may run from it, and on a
-// network file system that would lose its file.
-std::string copy_command(const Copy& copy, std::string_view token) {
-  const std::string is_there = "test -f \"$f\" && test \"$(cksum <\"$f\")\" = \"$w\"";
-  return in_quotes(beginning(copy) + "umask 077; t=$d/.coming-" + std::string(token) +
-                   "; mkdir -p \"$d\" || exit 1; " + is_there +
+// network file system that would lose its file. The words of its commands are in English, because they are
+// understood.
+std::string copy_command(const Copy& copy, const std::string& folder, std::string_view token) {
+  const auto fails = [](std::string_view what) {
+    return complaint(std::string(kUnusableFolder) + std::string(what), 1);
+  };
+  const std::string is_ours =
+      folder.empty() ? "" : "test -O \"$d\" || " + fails("$d is of another user") + "; chmod go-w \"$d\"; ";
+  return in_quotes(beginning(copy, folder) + "LC_ALL=C; export LC_ALL; umask 077; t=$d/.coming-" +
+                   std::string(token) + "; mkdir -p \"$d\" || " + fails("$d cannot be made") + "; " +
+                   is_ours + is_there(folder) +
                    " && exit 0; find \"$d\" -name \".coming-*\" -mtime +1 -exec rm -f {} +; "
                    "trap \"exit 1\" HUP INT TERM PIPE; u() { rm -f \"$t\"; }; trap u EXIT; "
-                   "cat >\"$t\" || exit 1; g=$(cksum <\"$t\"); "
-                   "if test \"$g\" = \"$w\"; then :; else echo \"" +
-                   std::string(kNotWhole) +
-                   ": $g instead of $w\" >&2; exit 1; fi; "
-                   "chmod 500 \"$t\" || exit 1; " +
-                   is_there + " && exit 0; mv -f \"$t\" \"$f\"");
+                   "cat >\"$t\" || " +
+                   fails("$t cannot be written") + "; g=$(cksum <\"$t\"); test \"$g\" = \"$w\" || " +
+                   complaint(std::string(kNotWhole) + ": $g instead of $w", 1) +
+                   "; chmod 500 \"$t\" || exit 1; " + is_there(folder) + " && exit 0; mv -f \"$t\" \"$f\"");
 }
 
 }  // namespace hostmesh_ssh

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "guard.hpp"
 #include "hostmesh/plugin/sdk.hpp"
 
 namespace hostmesh_ssh {
@@ -23,15 +25,25 @@ class ExecWords {
     entries_.push_back(0);
   }
   std::vector<std::uint8_t> packed(const std::vector<std::uint8_t>& followed_by) const {
-    std::vector<std::uint8_t> bytes{'H', 'M', 'X', '1'};
-    for (int shift = 0; shift < 32; shift += 8)
-      bytes.push_back(static_cast<std::uint8_t>(entries_.size() >> shift));
-    bytes.insert(bytes.end(), entries_.begin(), entries_.end());
+    std::string text;
+    for (int i = 0; i < kGuards; ++i) text += kGuard;
+    text += "HMX2";
+    for (int shift = 28; shift >= 0; shift -= 4) add_digit(text, entries_.size() >> shift);
+    for (const std::uint8_t byte : entries_) {
+      add_digit(text, byte >> 4U);
+      add_digit(text, byte);
+    }
+    std::vector<std::uint8_t> bytes(text.begin(), text.end());
     bytes.insert(bytes.end(), followed_by.begin(), followed_by.end());
     return bytes;
   }
 
  private:
+  // Shells that a profile has started without exec end one after the other.
+  static constexpr int kGuards = 8;
+
+  static void add_digit(std::string& text, std::size_t value) { text += "0123456789abcdef"[value & 15U]; }
+
   std::vector<std::uint8_t> entries_;
 };
 

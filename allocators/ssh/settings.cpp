@@ -1,11 +1,9 @@
 #include "settings.hpp"
 
 #include <dlfcn.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +12,9 @@
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
+
+#include "sockets.hpp"
 
 namespace hostmesh_ssh {
 
@@ -25,9 +26,12 @@ namespace {
   throw Error(Cause::kConfiguration, why);
 }
 
+// Where the environment does not say another one.
+constexpr std::chrono::seconds kHeartbeatTimeout{10};
+
 // ssh counts in whole seconds, and 0 is for ever.
-std::string whole_seconds(Duration duration) {
-  return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(duration).count()));
+std::chrono::seconds whole_seconds(Duration duration) {
+  return std::max(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(duration));
 }
 
 std::size_t at_least_one(const Config& config, std::string_view key) {
@@ -37,20 +41,47 @@ std::size_t at_least_one(const Config& config, std::string_view key) {
   return static_cast<std::size_t>(value);
 }
 
+// Of this machine: "~/x" is in the user's home, as in a shell.
+std::string local_path(const std::string& path) {
+  if (path != "~" && !path.starts_with("~/")) return path;
+  const char* const home = ::getenv("HOME");
+  if (home == nullptr || *home == '\0') misconfigured("'" + path + "': HOME is not set");
+  return home + path.substr(1);
+}
+
+// As it is looked for, in an error's text.
+std::string full_path(const std::string& path) {
+  std::error_code failure;
+  const auto absolute = std::filesystem::absolute(path, failure);
+  return failure ? path : absolute.lexically_normal().string();
+}
+
+std::string readable_file(std::string_view option, const std::string& path) {
+  std::string file = local_path(path);
+  if (!file.empty() && ::access(file.c_str(), R_OK) != 0) {
+    misconfigured("option '" + std::string(option) + "': " + full_path(file) +
+                  " cannot be read: " + std::strerror(errno));
+  }
+  return file;
+}
+
 std::vector<Target> hosts_of(const Config& config) {
   std::vector<Target> hosts;
   try {
     hosts = hostmesh_ssh::parse_hosts(config.list("hosts"));
-    const std::string& file = config.text("hosts_file");
+    const std::string file = readable_file("hosts_file", config.text("hosts_file"));
     if (!file.empty()) {
       errno = 0;
       std::ifstream in(file, std::ios::binary);
       if (!in && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
         throw std::system_error(errno, std::generic_category(), "option 'hosts_file': " + file);
       std::ostringstream text;
-      if (!(text << in.rdbuf()))
-        misconfigured("option 'hosts_file': " + file + " cannot be read, or is empty");
+      const bool has_bytes = static_cast<bool>(text << in.rdbuf());
+      if (in.bad() || !in.is_open())
+        misconfigured("option 'hosts_file': " + full_path(file) + " cannot be read");
       const auto more = hostmesh_ssh::parse_hosts_file(text.str(), file);
+      if (!has_bytes || more.empty())
+        misconfigured("option 'hosts_file': there is no host in " + full_path(file));
       hosts.insert(hosts.end(), more.begin(), more.end());
     }
   } catch (const std::invalid_argument& wrong) {
@@ -61,9 +92,9 @@ std::vector<Target> hosts_of(const Config& config) {
 }
 
 // NAME=value as it is; a NAME alone is taken from our own environment, where it is set.
-std::vector<std::string> environment_of(const Config& config) {
+std::vector<std::string> environment_of(const std::vector<std::string>& entries) {
   std::vector<std::string> environment;
-  for (const std::string& entry : config.list("environment")) {
+  for (const std::string& entry : entries) {
     if (entry.empty() || entry.front() == '=')
       misconfigured("option 'environment': '" + entry + "' has no name");
     if (entry.find('=') != std::string::npos) {
@@ -75,18 +106,29 @@ std::vector<std::string> environment_of(const Config& config) {
   return environment;
 }
 
-std::string remote_command_of(const Config& config) {
-  const std::string& command = config.text("remote_command");
-  const bool is_word = !command.empty() && std::all_of(command.begin(), command.end(), [](char c) {
+bool passes_shells(const std::string& text, std::string_view also) {
+  return std::all_of(text.begin(), text.end(), [also](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("/._-+~").find(c) != std::string_view::npos;
+           also.find(c) != std::string_view::npos;
   });
-  if (!is_word) {
+}
+
+std::string remote_command_of(const std::string& command) {
+  if (command.empty() || !passes_shells(command, "/._-+~")) {
     misconfigured(
         "option 'remote_command' is '" + command +
         "': it passes a shell that we do not know, so it may have letters, digits and / . _ - + ~ only");
   }
   return command;
+}
+
+std::string push_folder_of(const std::string& folder) {
+  const bool is_from_root = folder.starts_with('/') || folder.starts_with("~/");
+  if (!folder.empty() && (!is_from_root || !passes_shells(folder, "/._-+~$"))) {
+    misconfigured("option 'push_folder' is '" + folder +
+                  "': it begins with / or ~/, and may have letters, digits and / . _ - + ~ $ only");
+  }
+  return folder;
 }
 
 // Beside this plugin's installation: PREFIX/lib/hostmesh/plugins/libssh.so, PREFIX/bin.
@@ -106,67 +148,41 @@ bool uses_tcp(const Config& config) {
   return connection == "tcp";
 }
 
-std::string push_file_of(const Config& config) {
+std::string push_file_of(const Config& config, const std::string& chosen) {
   if (!config.boolean("push")) return {};
-  const std::string& chosen = config.text("push_file");
   // TLS, which the way over tcp needs, is in a program of its own.
   const char* const name = uses_tcp(config) ? "hostmesh-bootstrap-tls" : "hostmesh-bootstrap";
-  const std::string file = chosen.empty() ? installed_program(name) : chosen;
-  if (::access(file.c_str(), R_OK) != 0)
-    misconfigured("option 'push': " + file + " cannot be read: " + std::strerror(errno));
-  return file;
+  return readable_file("push", chosen.empty() ? installed_program(name) : chosen);
 }
 
-// Where the sockets of shared connections are: a folder that is ours alone, with a short name.
-std::string control_folder() {
-  const std::string folder = "/tmp/hostmesh-ssh-" + std::to_string(::geteuid());
-  struct stat about {};
-  if ((::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) || ::lstat(folder.c_str(), &about) != 0 ||
-      !S_ISDIR(about.st_mode) || about.st_uid != ::geteuid() || (about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    misconfigured("option 'multiplex': " + folder + " cannot be made a folder of ours alone");
-  }
-  return folder;
+Place place_of_host(const Config& config, const Target& host, std::size_t slots) {
+  const auto own_or = [&](const std::string& own, std::string_view key) {
+    return own.empty() ? config.text(key) : own;
+  };
+  std::vector<std::string> environment = config.list("environment");
+  environment.insert(environment.end(), host.own.environment.begin(), host.own.environment.end());
+  return {.target = host,
+          .slots = host.own.slots.value_or(slots),
+          .working_directory = own_or(host.own.working_directory, "working_directory"),
+          .environment = environment_of(environment),
+          .remote_command = remote_command_of(own_or(host.own.remote_command, "remote_command")),
+          .push_file = push_file_of(config, own_or(host.own.push_file, "push_file")),
+          .push_folder = push_folder_of(own_or(host.own.push_folder, "push_folder"))};
 }
 
-// Of this process and this instance alone.
-std::string own_name() {
-  static std::atomic<unsigned> instances = 0;
-  return std::to_string(::getpid()) + "-" + std::to_string(++instances);
-}
-
-std::vector<std::string> client_of(const Config& config) {
+Client client_of(const Config& config, const std::string& sockets) {
   const std::string& unknown = config.text("unknown_hosts");
   if (unknown != "fail" && unknown != "accept-new")
     misconfigured("option 'unknown_hosts' is '" + unknown + "'; it can be fail or accept-new");
-  std::vector<std::string> words{config.text("ssh"), "-T", "-x"};
-  if (const std::string& file = config.text("ssh_config"); !file.empty()) {
-    words.insert(words.end(), {"-F", file});
-  }
-  const auto set = [&words](const std::string& option) { words.insert(words.end(), {"-o", option}); };
-  // The first word on an option counts: ours first where it is about safety, the user's before all else.
-  set("BatchMode=yes");
-  set("StrictHostKeyChecking=" + std::string(unknown == "fail" ? "yes" : "accept-new"));
-  for (const std::string& option : config.list("ssh_options")) set(option);
-  set("ConnectTimeout=" + whole_seconds(config.duration("connect_timeout")));
-  set("ConnectionAttempts=1");
-  set("ServerAliveInterval=5");
-  set("ServerAliveCountMax=2");
-  set("ClearAllForwardings=yes");
-  set("PermitLocalCommand=no");
-  set("RemoteCommand=none");
-  set("EscapeChar=none");
-  // Its words are what errors are told by.
-  set("LogLevel=INFO");
-  if (config.boolean("multiplex")) {
-    set("ControlMaster=auto");
-    // Not shared with other allocations: the client that keeps the connection goes with its own.
-    set("ControlPath=" + control_folder() + "/" + own_name() + "-%C");
-    set("ControlPersist=15");
-  } else {
-    set("ControlMaster=no");
-    set("ControlPath=none");
-  }
-  return words;
+  const Duration connect_timeout = config.duration("connect_timeout");
+  const Duration heartbeat = duration_or(::getenv("HOSTMESH_HEARTBEAT_TIMEOUT"), kHeartbeatTimeout);
+  return Client({.program = local_path(config.text("ssh")),
+                 .config_file = readable_file("ssh_config", config.text("ssh_config")),
+                 .options = config.list("ssh_options"),
+                 .strict_host_keys = unknown == "fail" ? "yes" : "accept-new",
+                 .connect_timeout = whole_seconds(connect_timeout),
+                 .keep_alive = keep_alive_for(connect_timeout, heartbeat),
+                 .control_path = sockets.empty() ? "" : sockets + "%C"});
 }
 
 }  // namespace
@@ -176,7 +192,9 @@ std::vector<Option> Settings::options() {
       {.key = "hosts",
        .type = OptionType::kStringList,
        .default_value = "",
-       .doc = "user@host:port, each part but the host optional; ranges like node[01-16,20]"},
+       .doc = "user@host:port, each part but the host optional, ranges like node[01-16,20], and settings of "
+              "a host's own "
+              "behind it, like slots=4"},
       {.key = "hosts_file", .default_value = "", .doc = "a file with more hosts, some on each line"},
       {.key = "slots",
        .type = OptionType::kInteger,
@@ -197,6 +215,9 @@ std::vector<Option> Settings::options() {
       {.key = "push_file",
        .default_value = "",
        .doc = "what is copied; empty: the hostmesh-bootstrap of this installation"},
+      {.key = "push_folder",
+       .default_value = "",
+       .doc = "where it is copied to, /x or ~/x, a folder of that user's; empty: the cache folder"},
       {.key = "connection",
        .default_value = "ssh",
        .doc = "how a host reaches this program: ssh, over ssh's own stdin and stdout; or tcp, directly"},
@@ -220,7 +241,7 @@ std::vector<Option> Settings::options() {
       {.key = "connect_timeout",
        .type = OptionType::kDuration,
        .default_value = "10s",
-       .doc = "how long a host may take to answer"},
+       .doc = "how long a host may take to answer, and a login may pause"},
       {.key = "retries",
        .type = OptionType::kInteger,
        .default_value = "6",
@@ -234,17 +255,37 @@ std::vector<Option> Settings::options() {
 Settings Settings::of(const Config& config) {
   const std::int64_t retries = config.integer("retries");
   if (retries < 0) misconfigured("option 'retries' is " + std::to_string(retries));
-  return {.hosts = hosts_of(config),
-          .slots = at_least_one(config, "slots"),
-          .working_directory = config.text("working_directory"),
-          .environment = environment_of(config),
-          .remote_command = remote_command_of(config),
-          .push_file = push_file_of(config),
-          .client = client_of(config),
+  const std::size_t slots = at_least_one(config, "slots");
+  std::vector<Place> places;
+  std::vector<std::string> warnings;
+  for (const Target& host : hosts_of(config)) {
+    places.push_back(place_of_host(config, host, slots));
+    if (std::string doubt = doubt_about(host); !doubt.empty()) warnings.push_back(std::move(doubt));
+  }
+  // Not shared with other allocations: the client that keeps a connection goes with its own.
+  const std::string sockets = config.boolean("multiplex") ? Sockets::new_prefix() : "";
+  return {.places = std::move(places),
+          .client = client_of(config, sockets),
           .is_direct = uses_tcp(config),
           .retries = static_cast<unsigned>(std::min<std::int64_t>(retries, 1000)),
           .limits = {.at_once = at_least_one(config, "parallelism"),
-                     .at_once_per_host = at_least_one(config, "parallelism_per_host")}};
+                     .at_once_per_host = at_least_one(config, "parallelism_per_host")},
+          .sockets = sockets,
+          .warnings = std::move(warnings)};
+}
+
+const Place* Settings::place_of(std::uint64_t rank) const {
+  for (const Place& place : places) {
+    if (rank < place.slots) return &place;
+    rank -= place.slots;
+  }
+  return nullptr;
+}
+
+std::uint64_t Settings::slots() const {
+  std::uint64_t sum = 0;
+  for (const Place& place : places) sum += place.slots;
+  return sum;
 }
 
 }  // namespace hostmesh_ssh

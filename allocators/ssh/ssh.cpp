@@ -15,7 +15,6 @@
 #include <atomic>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -26,16 +25,19 @@
 #include "hostmesh/plugin/sdk.hpp"
 #include "pushes.hpp"
 #include "settings.hpp"
+#include "sockets.hpp"
 
 namespace {
 
 using namespace hostmesh::plugin;
+using hostmesh_ssh::Client;
 using hostmesh_ssh::Clock;
 using hostmesh_ssh::Connecting;
 using hostmesh_ssh::Copy;
+using hostmesh_ssh::Diagnosis;
+using hostmesh_ssh::Place;
 using hostmesh_ssh::Pushes;
 using hostmesh_ssh::Settings;
-using hostmesh_ssh::Target;
 using hostmesh_ssh::Trouble;
 
 constexpr int kKill = 9;
@@ -47,7 +49,7 @@ class SshLauncher final : public Launcher {
  public:
   static Description describe();
   SshLauncher(const Config& config, const Host& host);
-  ~SshLauncher() override { is_closing_ = true; }
+  ~SshLauncher() override;
 
   void launch(const LaunchRequest& request) override;
   void signal(LaunchId id, int signal_number) override;
@@ -60,11 +62,12 @@ class SshLauncher final : public Launcher {
  private:
   using Ids = std::vector<LaunchId>;
   struct Launch {
-    Target target;
-    Command command;  // without its last word
+    const Place* place = nullptr;
+    Command command;  // without the client's words, and its last one
     bool is_copying = false;
     bool has_started = false;
     bool ended_by_us = false;
+    std::size_t left_out = 0;       // of the client's options, when it was started
     unsigned tries = 0;             // of this login, which may be turned away
     unsigned absences = 0;          // how often it has found no copy
     std::uint64_t copies_made = 0;  // on its host, when it was started
@@ -83,7 +86,7 @@ class SshLauncher final : public Launcher {
 
   bool start(LaunchId id);  // false: nothing was started
   Command command_of(Launch& launch) const;
-  void read_push_file();
+  void read_push_files();
   bool forget_waiting(LaunchId id);
 
   // With the lock held.
@@ -91,9 +94,13 @@ class SshLauncher final : public Launcher {
   Outcome copy_ended(LaunchId id, Launch& launch, const LocalEnd& end);
   Outcome absent(LaunchId id, Launch& launch, const LocalEnd& end);
   Outcome again(LaunchId id, const Launch& launch) const;
-  LocalVerdict failure(const Launch& launch, Trouble trouble, const LocalEnd& end) const;
+  LocalVerdict failure(const Launch& launch, const Diagnosis& diagnosis, const LocalEnd& end) const;
   bool deserves_another_try(LaunchId id, const Launch& launch, Trouble trouble, const LocalEnd& end) const;
+  // Of what is copied to that place; null as long as it is not known.
+  const Copy* copy_for(const Place& place) const;
+  bool had_an_unknown_option(const Launch& launch, const LocalEnd& end);
 
+  static Diagnosis diagnosed(const Launch& launch, const LocalEnd& end);
   static LocalVerdict lost(const Launch& launch, const LocalEnd& end);
 
   const Host host_;
@@ -102,11 +109,12 @@ class SshLauncher final : public Launcher {
   std::mutex mutex_;  // never held while connecting_ is called
   std::map<LaunchId, Launch> launches_;
   Pushes pushes_;
-  std::optional<Copy> copy_;
-  std::string no_copy_;    // why there will be none
-  Ids await_copy_;         // what is to begin when the file has been read
-  Connecting connecting_;  // its thread uses all of the above
-  std::jthread reading_;   // last: so does this one, and connecting_
+  Client client_;
+  std::map<std::string, Copy> copies_;  // by file
+  std::string no_copies_;               // why there will be none
+  Ids await_copies_;                    // what is to begin when the files have been read
+  Connecting connecting_;               // its thread uses all of the above
+  std::jthread reading_;                // last: so does this one, and connecting_
 };
 
 Description SshLauncher::describe() {
@@ -120,17 +128,30 @@ Description SshLauncher::describe() {
 SshLauncher::SshLauncher(const Config& config, const Host& host)
     : host_(host),
       settings_(Settings::of(config)),
+      client_(settings_.client),
       connecting_(settings_.limits, [this](std::uint64_t id) { return start(id); }) {
+  for (const std::string& warning : settings_.warnings) host_.warning(warning);
   if (settings_.is_direct) host_.use_tcp();
-  if (!settings_.push_file.empty()) reading_ = std::jthread([this] { read_push_file(); });
+  if (!settings_.places.front().push_file.empty()) reading_ = std::jthread([this] { read_push_files(); });
+}
+
+// The clients are killed next, and leave their sockets behind.
+SshLauncher::~SshLauncher() {
+  is_closing_ = true;
+  if (!settings_.sockets.empty()) hostmesh_ssh::Sockets::remove(settings_.sockets);
 }
 
 // Too long for the thread that calls us.
-void SshLauncher::read_push_file() {
-  std::optional<Copy> copy;
+void SshLauncher::read_push_files() {
+  std::map<std::string, Copy> copies;
   std::string problem;
   try {
-    copy = hostmesh_ssh::read_copy(settings_.push_file, is_closing_);
+    for (const Place& place : settings_.places) {
+      if (copies.contains(place.push_file)) continue;
+      auto copy = hostmesh_ssh::read_copy(place.push_file, is_closing_);
+      if (!copy) return;
+      copies[place.push_file] = *std::move(copy);
+    }
   } catch (const std::exception& error) {
     problem = std::string("option 'push': ") + error.what();
   }
@@ -138,13 +159,13 @@ void SshLauncher::read_push_file() {
   Outcome outcome;
   {
     const std::lock_guard lock(mutex_);
-    copy_ = copy;
-    no_copy_ = problem;
-    for (const LaunchId id : std::exchange(await_copy_, {})) {
+    if (problem.empty()) copies_ = std::move(copies);
+    no_copies_ = problem;
+    for (const LaunchId id : std::exchange(await_copies_, {})) {
       const auto found = launches_.find(id);
       if (found == launches_.end()) continue;
-      if (copy_) {
-        outcome.begin.push_back({.id = id, .host = found->second.target.text()});
+      if (problem.empty()) {
+        outcome.begin.push_back({.id = id, .host = found->second.place->target.text()});
       } else {
         outcome.fail.push_back(id);
         launches_.erase(found);
@@ -156,25 +177,31 @@ void SshLauncher::read_push_file() {
 }
 
 void SshLauncher::launch(const LaunchRequest& request) {
-  const std::size_t hosts = settings_.hosts.size();
-  if (request.rank / settings_.slots >= hosts) {
+  const Place* const place = settings_.place_of(request.rank);
+  if (place == nullptr) {
+    const std::size_t hosts = settings_.places.size();
+    const std::uint64_t slots = settings_.slots();
     throw Error(Cause::kConfiguration,
                 "rank " + std::to_string(request.rank) + " has no place: " + std::to_string(hosts) +
-                    (hosts == 1 ? " host" : " hosts") + " with " + std::to_string(settings_.slots) +
-                    (settings_.slots == 1 ? " slot" : " slots") + " each; see hosts and slots");
+                    (hosts == 1 ? " host has " : " hosts have ") + std::to_string(slots) +
+                    (slots == 1 ? " slot" : " slots") + " in all; see hosts and slots");
   }
-  const Target& target = settings_.hosts[request.rank / settings_.slots];
-  Command command = hostmesh_ssh::launch_command(settings_, request, target, host_.version());
+  Command command = hostmesh_ssh::launch_command(request, *place, settings_.is_direct, host_.version());
   {
     const std::lock_guard lock(mutex_);
-    if (!no_copy_.empty()) throw Error(Cause::kConfiguration, no_copy_);
-    launches_[request.id] = {.target = target, .command = std::move(command)};
-    if (!settings_.push_file.empty() && !copy_) {
-      await_copy_.push_back(request.id);
+    if (!no_copies_.empty()) throw Error(Cause::kConfiguration, no_copies_);
+    launches_[request.id] = {.place = place, .command = std::move(command)};
+    if (!place->push_file.empty() && copy_for(*place) == nullptr) {
+      await_copies_.push_back(request.id);
       return;
     }
   }
-  connecting_.add(request.id, target.text());
+  connecting_.add(request.id, place->target.text());
+}
+
+const Copy* SshLauncher::copy_for(const Place& place) const {
+  const auto found = copies_.find(place.push_file);
+  return found == copies_.end() ? nullptr : &found->second;
 }
 
 // On the thread of connecting_.
@@ -191,17 +218,23 @@ bool SshLauncher::start(LaunchId id) {
     host_.spawn_local(id, command_of(launch));
     return true;
   } catch (const Error& error) {
-    host_.failed(id, error.cause(), error.what(), error.os_error(), launch.target.text());
+    host_.failed(id, error.cause(), error.what(), error.os_error(), launch.place->target.text());
     launches_.erase(found);
     return false;
   }
 }
 
 Command SshLauncher::command_of(Launch& launch) const {
-  if (launch.is_copying) return hostmesh_ssh::copying_command(settings_, *copy_, launch.target);
-  launch.copies_made = pushes_.made(launch.target.text());
+  launch.left_out = client_.left_out();
+  if (launch.is_copying)
+    return hostmesh_ssh::copying_command(client_, *copy_for(*launch.place), *launch.place);
+  launch.copies_made = pushes_.made(launch.place->copy_place());
   Command command = launch.command;
-  command.argv.push_back(copy_ ? hostmesh_ssh::start_command(*copy_) : settings_.remote_command + " --exec");
+  const std::vector<std::string> words = client_.words();
+  command.argv.insert(command.argv.begin(), words.begin(), words.end());
+  const Copy* const copy = copy_for(*launch.place);
+  command.argv.push_back(copy != nullptr ? hostmesh_ssh::start_command(*copy, launch.place->push_folder)
+                                         : launch.place->remote_command + " --exec");
   return command;
 }
 
@@ -209,7 +242,7 @@ Command SshLauncher::command_of(Launch& launch) const {
 bool SshLauncher::forget_waiting(LaunchId id) {
   const bool had_its_turn_coming = connecting_.withdraw(id);
   const std::lock_guard lock(mutex_);
-  if (!had_its_turn_coming && std::erase(await_copy_, id) == 0 && !pushes_.withdraw(id)) return false;
+  if (!had_its_turn_coming && std::erase(await_copies_, id) == 0 && !pushes_.withdraw(id)) return false;
   launches_.erase(id);
   host_.failed(id, Cause::kCancelled, "it was stopped before its turn to log in had come");
   return true;
@@ -269,25 +302,45 @@ LocalVerdict SshLauncher::local_ended(LaunchId id, const LocalEnd& end) {
 
 SshLauncher::Outcome SshLauncher::again(LaunchId id, const Launch& launch) const {
   return {.verdict = {.what = LocalVerdict::What::kTakeBack},
-          .begin = {{.id = id, .host = launch.target.text()}}};
+          .begin = {{.id = id, .host = launch.place->target.text()}}};
+}
+
+Diagnosis SshLauncher::diagnosed(const Launch& launch, const LocalEnd& end) {
+  return hostmesh_ssh::diagnose({.by_signal = end.how == LocalEnd::How::kSignal,
+                                 .number = end.number,
+                                 .last_lines = end.last_lines,
+                                 .command = launch.place->remote_command});
+}
+
+// Another launch may have left the option out in the meantime.
+bool SshLauncher::had_an_unknown_option(const Launch& launch, const LocalEnd& end) {
+  if (launch.ended_by_us || end.how != LocalEnd::How::kCode || end.number != kConnectionFailed) return false;
+  if (!client_.leave_out_unknown(end.last_lines))
+    return hostmesh_ssh::tells_unknown_option(end.last_lines) && client_.left_out() > launch.left_out;
+  host_.debug("the ssh client is older than an option of ours, which is left out: " + end.last_lines);
+  return true;
 }
 
 SshLauncher::Outcome SshLauncher::not_started(LaunchId id, Launch& launch, const LocalEnd& end) {
-  const Trouble trouble = hostmesh_ssh::diagnose(
-      {.by_signal = end.how == LocalEnd::How::kSignal, .number = end.number, .last_lines = end.last_lines});
-  if (!launch.ended_by_us && deserves_another_try(id, launch, trouble, end)) {
+  if (had_an_unknown_option(launch, end)) {
+    --launch.tries;
+    return again(id, launch);
+  }
+  const Diagnosis diagnosis = diagnosed(launch, end);
+  if (!launch.ended_by_us && deserves_another_try(id, launch, diagnosis.trouble, end)) {
     Outcome outcome = again(id, launch);
     outcome.begin.front().retry = launch.tries;
     return outcome;
   }
-  if (!launch.ended_by_us && trouble == Trouble::kNoCopy) return absent(id, launch, end);
-  return {.verdict = failure(launch, trouble, end)};
+  if (!launch.ended_by_us && diagnosis.trouble == Trouble::kNoCopy) return absent(id, launch, end);
+  return {.verdict = failure(launch, diagnosis, end)};
 }
 
 SshLauncher::Outcome SshLauncher::absent(LaunchId id, Launch& launch, const LocalEnd& end) {
-  if (++launch.absences > kMostAbsences) return {.verdict = failure(launch, Trouble::kNoCopy, end)};
+  if (++launch.absences > kMostAbsences)
+    return {.verdict = failure(launch, {.trouble = Trouble::kNoCopy}, end)};
   launch.tries = 0;
-  switch (pushes_.absent(id, launch.target.text(), launch.copies_made)) {
+  switch (pushes_.absent(id, launch.place->copy_place(), launch.copies_made)) {
     case Pushes::Next::kCopy:
       launch.is_copying = true;
       return again(id, launch);
@@ -300,10 +353,11 @@ SshLauncher::Outcome SshLauncher::absent(LaunchId id, Launch& launch, const Loca
 }
 
 SshLauncher::Outcome SshLauncher::copy_ended(LaunchId id, Launch& launch, const LocalEnd& end) {
-  const std::string host = launch.target.text();
+  const std::string host = launch.place->target.text();
+  const std::string place = launch.place->copy_place();
   if (launch.ended_by_us) {
-    Outcome outcome{.verdict = failure(launch, Trouble::kOther, end)};
-    if (const auto heir = pushes_.abandoned(host)) {
+    Outcome outcome{.verdict = failure(launch, {}, end)};
+    if (const auto heir = pushes_.abandoned(place)) {
       launches_.at(*heir).is_copying = true;
       outcome.begin.push_back({.id = *heir, .host = host});
     }
@@ -313,39 +367,46 @@ SshLauncher::Outcome SshLauncher::copy_ended(LaunchId id, Launch& launch, const 
     launch.is_copying = false;
     launch.tries = 0;
     Outcome outcome = again(id, launch);
-    for (const LaunchId other : pushes_.succeeded(host)) outcome.begin.push_back({.id = other, .host = host});
+    for (const LaunchId other : pushes_.succeeded(place))
+      outcome.begin.push_back({.id = other, .host = host});
     host_.debug("our program was copied to " + host);
     return outcome;
   }
-  const Trouble trouble = hostmesh_ssh::diagnose(
-      {.by_signal = end.how == LocalEnd::How::kSignal, .number = end.number, .last_lines = end.last_lines});
-  if (deserves_another_try(id, launch, trouble, end)) {
+  if (had_an_unknown_option(launch, end)) {
+    --launch.tries;
+    return again(id, launch);
+  }
+  const Diagnosis diagnosis = diagnosed(launch, end);
+  if (deserves_another_try(id, launch, diagnosis.trouble, end)) {
     Outcome outcome = again(id, launch);
     outcome.begin.front().retry = launch.tries;
     return outcome;
   }
-  return {.verdict = failure(launch, trouble, end), .fail = pushes_.failed(host)};
+  return {.verdict = failure(launch, diagnosis, end), .fail = pushes_.failed(place)};
 }
 
 bool SshLauncher::deserves_another_try(LaunchId id, const Launch& launch, Trouble trouble,
                                        const LocalEnd& end) const {
   if (!may_pass(trouble) || launch.tries > settings_.retries) return false;
-  host_.debug("another try follows, launch " + std::to_string(id) + " on " + launch.target.text() + ": " +
-              hostmesh_ssh::words(end.last_lines));
+  host_.debug("another try follows, launch " + std::to_string(id) + " on " + launch.place->target.text() +
+              ": " + hostmesh_ssh::words(end.last_lines));
   return true;
 }
 
-LocalVerdict SshLauncher::failure(const Launch& launch, Trouble trouble, const LocalEnd& end) const {
+LocalVerdict SshLauncher::failure(const Launch& launch, const Diagnosis& diagnosis,
+                                  const LocalEnd& end) const {
+  const Trouble trouble = diagnosis.trouble;
   LocalVerdict verdict{.what = LocalVerdict::What::kFail,
                        .cause = Cause::kCancelled,
                        .text = "it was stopped before the login was through",
-                       .node = launch.target.text()};
+                       .node = launch.place->target.text()};
   if (launch.ended_by_us) return verdict;
-  const bool is_refusal = trouble == Trouble::kLogin || trouble == Trouble::kHostKey;
+  const bool is_refusal =
+      trouble == Trouble::kLogin || trouble == Trouble::kHostKey || trouble == Trouble::kChangedKey;
   const bool is_late = trouble == Trouble::kNoAnswer;
   verdict.cause = is_refusal ? Cause::kAuthentication : is_late ? Cause::kTimeout : Cause::kSpawnFailed;
-  verdict.text = trouble == Trouble::kNoProgram ? "there is no " + settings_.remote_command
-                                                : std::string(meaning(trouble));
+  verdict.text =
+      trouble == Trouble::kNoProgram ? "there is no " + launch.place->remote_command : meaning(diagnosis);
   if (launch.is_copying) verdict.text = "our program could not be copied there: " + verdict.text;
   if (launch.tries > 1) verdict.text += " (" + std::to_string(launch.tries) + " tries)";
   const std::string words = hostmesh_ssh::words(end.last_lines);
@@ -353,7 +414,7 @@ LocalVerdict SshLauncher::failure(const Launch& launch, Trouble trouble, const L
                                       std::string(end.how == LocalEnd::How::kSignal ? "signal " : "code ") +
                                       std::to_string(end.number)
                                 : "; ssh said: " + words;
-  if (const auto hint = advice(trouble); !hint.empty()) verdict.text += "; " + std::string(hint);
+  if (const auto hint = advice(diagnosis); !hint.empty()) verdict.text += "; " + std::string(hint);
   return verdict;
 }
 
@@ -361,7 +422,7 @@ LocalVerdict SshLauncher::failure(const Launch& launch, Trouble trouble, const L
 LocalVerdict SshLauncher::lost(const Launch& launch, const LocalEnd& end) {
   const bool by_signal = end.how == LocalEnd::How::kSignal;
   if (launch.ended_by_us || (!by_signal && end.number != kConnectionFailed)) return {};
-  std::string text = "the connection to " + launch.target.text() + " is lost: ";
+  std::string text = "the connection to " + launch.place->target.text() + " is lost: ";
   text += by_signal ? "its ssh client was killed by signal " + std::to_string(end.number)
                     : "its ssh client ended with code 255";
   if (const std::string words = hostmesh_ssh::words(end.last_lines); !words.empty())

@@ -84,6 +84,26 @@ TEST_F(TcpNamesTest, NamesBecomeNumeric) {
   EXPECT_EQ(resolved(), "10.0.0.1 ");
 }
 
+TEST_F(TcpNamesTest, AnAddressMayEndWithPorts) {
+  const auto ports = [this](const std::string& bind) -> std::string {
+    configure(bind, "");
+    const auto found = loop_.call([&] { return TcpNames(loop_.reactor(), config_).ports(); });
+    return found ? std::to_string(found->first) + " " + std::to_string(found->last) : found.error().text();
+  };
+  EXPECT_EQ(ports("10.1.2.3:5000-5100"), "5000 5100");
+  EXPECT_EQ(resolved(), "10.1.2.3 ");
+  EXPECT_EQ(ports("[::1]:5000"), "5000 5000");
+  EXPECT_EQ(resolved(), "::1 ");
+  EXPECT_EQ(ports(":5000-5100"), "5000 5100");
+  EXPECT_EQ(resolved(), "127.0.0.1 ");
+  EXPECT_EQ(ports("10.1:7-8"), "7 8");
+  EXPECT_EQ(resolved(), "10.0.0.1 ");
+  for (const char* any : {"10.1.2.3", "::1", "[::1]"}) EXPECT_EQ(ports(any), "0 0") << any;
+  for (const char* wrong :
+       {"10.1.2.3:", "10.1.2.3:0", "10.1.2.3:x", "10.1.2.3:9-8", "10.1.2.3:70000", "[::1]:1-"})
+    EXPECT_NE(ports(wrong).find("is no range of ports"), std::string::npos) << wrong;
+}
+
 TEST_F(TcpNamesTest, BeforeItIsResolvedANameIsAnError) {
   configure("10.1", "");
   const auto bind = loop_.call([&] { return TcpNames(loop_.reactor(), config_).bind(); });

@@ -63,7 +63,9 @@ TEST_F(SshCopies, WhatCannotBeReadIsAnErrorAndWhatIsNotWantedAnyMoreIsNot) {
 // One word in single quotes, which no shell that we know reads anything into.
 TEST_F(SshCopies, NothingInACommandMeansAnythingToALoginShell) {
   const Copy copy = copy_of("some program");
-  for (const std::string& command : {start_command(copy), copy_command(copy, "0123abcd")}) {
+  for (const std::string& command :
+       {start_command(copy, ""), copy_command(copy, "", "0123abcd"), start_command(copy, "~/a$USER/b"),
+        copy_command(copy, "/a/b", "0123abcd")}) {
     ASSERT_TRUE(command.starts_with("sh -c '") && command.ends_with("'")) << command;
     const std::string script = command.substr(7, command.size() - 8);
     EXPECT_EQ(script.find_first_of("'\\!\n\r`"), std::string::npos) << command;

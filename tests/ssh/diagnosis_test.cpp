@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "copies.hpp"
 
 namespace hostmesh_ssh {
@@ -39,8 +43,12 @@ TEST(SshDiagnosis, TheClientsWordsTellOneTroubleFromAnother) {
                "to x port 80: invalid format",
                Trouble::kNoSsh},
            Row{"ssh: connect to host x port 22: Network is unreachable", Trouble::kNoRoute},
-           Row{"@@@@@@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@@@@@@",
-               Trouble::kHostKey},
+           Row{"@@@@@@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@@@@@@\n"
+               "Host key for x has changed and you have requested strict checking.\n"
+               "Host key verification failed.",
+               Trouble::kChangedKey},
+           Row{"Connection to x port 22 timed out", Trouble::kNoAnswer},
+           Row{"Timeout, server x not responding.", Trouble::kNoAnswer},
            Row{"channel 0: open failed: administratively prohibited: open failed\nstdio forwarding failed\n"
                "kex_exchange_identification: Connection closed by remote host\n"
                "Connection closed by UNKNOWN port 65535",
@@ -51,40 +59,112 @@ TEST(SshDiagnosis, TheClientsWordsTellOneTroubleFromAnother) {
                Trouble::kRefused},
            Row{"something new", Trouble::kOther},
        }) {
-    EXPECT_EQ(diagnose({.number = 255, .last_lines = row.words}), row.trouble) << row.words;
+    EXPECT_EQ(diagnose({.number = 255, .last_lines = row.words}), Diagnosis{row.trouble}) << row.words;
   }
 }
 
-TEST(SshDiagnosis, AfterTheLoginTheCodeIsTheRemoteSides) {
-  EXPECT_EQ(diagnose({.number = 127, .last_lines = "sh: 1: x: not found"}), Trouble::kNoProgram);
-  EXPECT_EQ(diagnose({.number = 1, .last_lines = "x: Command not found."}), Trouble::kNoProgram);
-  EXPECT_EQ(diagnose({.number = 127, .last_lines = "bash: line 1: hostmesh-bootstrap: command not found"}),
+// A banner, or a profile, may say anything.
+TEST(SshDiagnosis, OnlySshsOwnLinesCountAndTheLastOfThem) {
+  struct Row {
+    const char* words;
+    Trouble trouble;
+  };
+  for (const Row& row : {
+           Row{"use is administratively prohibited without a permit\nann@x: Permission denied (publickey).",
+               Trouble::kLogin},
+           Row{"No route to host, they say\nann@x: Permission denied (publickey).", Trouble::kLogin},
+           Row{"Connection refused. Permission denied (at once).", Trouble::kOther},
+           Row{"See timeout, MaxStartups and kex_exchange_identification: in the manual.", Trouble::kOther},
+           Row{"ssh: connect to host 10.0.0.1 port 22: Connection refused\n"
+               "ssh: connect to host 10.0.0.2 port 22: No route to host",
+               Trouble::kNoRoute},
+       }) {
+    EXPECT_EQ(diagnose({.number = 255, .last_lines = row.words}), Diagnosis{row.trouble}) << row.words;
+  }
+}
+
+TEST(SshDiagnosis, WhatIsOfTheHostOnTheWayIsSaidOfThat) {
+  const std::string end =
+      "\nkex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port "
+      "65535";
+  for (const auto& [words, trouble] : std::vector<std::pair<std::string, Trouble>>{
+           {"ann@jump: Permission denied (publickey).", Trouble::kLogin},
+           {"No ED25519 host key is known for jump and you have requested strict checking.\n"
+            "Host key verification failed.",
+            Trouble::kHostKey},
+           {"ssh: Could not resolve hostname jump: Name or service not known", Trouble::kName},
+           {"ssh: connect to host jump port 22: Connection refused", Trouble::kRefused},
+           {"kex_exchange_identification: read: Connection reset by peer\nConnection reset by jump port 22",
+            Trouble::kBusy},
+           {"/bin/sh: 1: exec: /no/such/proxy: not found", Trouble::kProxy},
+           {"", Trouble::kBusy},
+       }) {
+    EXPECT_EQ(diagnose({.number = 255, .last_lines = words + end}), (Diagnosis{trouble, true})) << words;
+  }
+  EXPECT_EQ(meaning({.trouble = Trouble::kLogin, .is_on_the_way = true}),
+            "at the host on the way to it: it refuses the login");
+  EXPECT_FALSE(may_pass(Trouble::kProxy));
+}
+
+Trouble trouble_of(const ClientEnd& end) {
+  EXPECT_FALSE(diagnose(end).is_on_the_way);
+  return diagnose(end).trouble;
+}
+
+// Not a shell's words, which are in the language of the login.
+TEST(SshDiagnosis, AShellIsUnderstoodByItsCode) {
+  EXPECT_EQ(trouble_of({.number = 127, .last_lines = "bash: hostmesh-bootstrap: Befehl nicht gefunden"}),
             Trouble::kNoProgram);
-  EXPECT_EQ(diagnose({.number = 127, .last_lines = "welcome\nhostmesh-bootstrap: prog: ENOENT"}),
+  EXPECT_EQ(trouble_of({.number = 1, .last_lines = "hostmesh-bootstrap: Befehl nicht gefunden."}),
+            Trouble::kNoProgram);
+  EXPECT_EQ(
+      trouble_of({.number = 1, .last_lines = "/home/ann/bin/hm: Command not found.", .command = "~/bin/hm"}),
+      Trouble::kNoProgram);
+  EXPECT_EQ(trouble_of({.number = 126, .last_lines = "bash: /x/hostmesh-bootstrap: Keine Berechtigung"}),
+            Trouble::kCannotRun);
+  EXPECT_EQ(trouble_of({.number = 0, .last_lines = "-bash: module: command not found"}), Trouble::kRemote);
+  EXPECT_EQ(trouble_of({.number = 1, .last_lines = "cat: /etc/secret: Permission denied"}), Trouble::kRemote);
+  EXPECT_EQ(trouble_of({.number = 113, .last_lines = "% "}), Trouble::kOtherShell);
+  EXPECT_EQ(trouble_of({.number = 1, .last_lines = "Dropbear v2022.83"}), Trouble::kNotOpenSsh);
+}
+
+TEST(SshDiagnosis, AfterTheLoginTheCodeIsTheRemoteSides) {
+  EXPECT_EQ(trouble_of({.number = 127, .last_lines = "sh: 1: x: not found"}), Trouble::kNoProgram);
+  EXPECT_EQ(trouble_of({.number = 1, .last_lines = "x: Command not found.", .command = "x"}),
+            Trouble::kNoProgram);
+  EXPECT_EQ(trouble_of({.number = 127, .last_lines = "bash: line 1: hostmesh-bootstrap: command not found"}),
+            Trouble::kNoProgram);
+  EXPECT_EQ(trouble_of({.number = 127, .last_lines = "welcome\nhostmesh-bootstrap: prog: ENOENT"}),
             Trouble::kMissing);
-  EXPECT_EQ(diagnose({.number = 126, .last_lines = "hostmesh-bootstrap: prog: EACCES (Permission denied)"}),
+  EXPECT_EQ(trouble_of({.number = 126, .last_lines = "hostmesh-bootstrap: prog: EACCES (Permission denied)"}),
             Trouble::kRemote);
-  EXPECT_EQ(diagnose({.number = 126, .last_lines = "bash: line 1: /x/hostmesh-bootstrap: Permission denied"}),
-            Trouble::kCannotRun);
   EXPECT_EQ(
-      diagnose({.number = 126, .last_lines = "bash: /x/y: cannot execute binary file: Exec format error"}),
+      trouble_of({.number = 126, .last_lines = "bash: line 1: /x/hostmesh-bootstrap: Permission denied"}),
+      Trouble::kCannotRun);
+  EXPECT_EQ(
+      trouble_of({.number = 126, .last_lines = "bash: /x/y: cannot execute binary file: Exec format error"}),
       Trouble::kMachine);
-  EXPECT_EQ(diagnose({.number = 1, .last_lines = "/x/hostmesh-bootstrap: Permission denied."}),
+  EXPECT_EQ(trouble_of({.number = 1, .last_lines = "/x/hostmesh-bootstrap: Permission denied."}),
             Trouble::kCannotRun);
-  EXPECT_EQ(diagnose({.number = 1, .last_lines = "cat: write error: No space left on device"}),
+  EXPECT_EQ(trouble_of({.number = 1, .last_lines = "cat: write error: No space left on device"}),
             Trouble::kDiskFull);
-  EXPECT_EQ(diagnose({.number = 1, .last_lines = "cat: write error: Disk quota exceeded"}),
+  EXPECT_EQ(trouble_of({.number = 1, .last_lines = "cat: write error: Disk quota exceeded"}),
             Trouble::kDiskFull);
-  EXPECT_EQ(diagnose({.number = 127, .last_lines = std::string(kAbsent)}), Trouble::kNoCopy);
+  EXPECT_EQ(trouble_of({.number = 127, .last_lines = std::string(kAbsent)}), Trouble::kNoCopy);
   EXPECT_EQ(
-      diagnose({.number = 126,
-                .last_lines = "hostmesh-bootstrap: this is version 1.0.0 of hostmesh, and its client is "
-                              "2.0.0: both ends have to be of the same version"}),
+      trouble_of({.number = 126,
+                  .last_lines = "hostmesh-bootstrap: this is version 1.0.0 of hostmesh, and its client is "
+                                "2.0.0: both ends have to be of the same version"}),
       Trouble::kVersion);
-  EXPECT_EQ(diagnose({.number = 2, .last_lines = "it does nothing by hand."}), Trouble::kVersion);
-  EXPECT_EQ(diagnose({.number = 1, .last_lines = "This account is currently not available."}),
+  EXPECT_EQ(trouble_of({.number = 2, .last_lines = "it does nothing by hand."}), Trouble::kVersion);
+  EXPECT_EQ(trouble_of(
+                {.number = 1,
+                 .last_lines = std::string(kUnusableFolder) + "/x cannot be made\nwhatever the daemon adds"}),
+            Trouble::kNoFolder);
+  EXPECT_EQ(trouble_of({.number = 126, .last_lines = std::string(kNoComparison)}), Trouble::kNoTools);
+  EXPECT_EQ(trouble_of({.number = 1, .last_lines = "This account is currently not available."}),
             Trouble::kRemote);
-  EXPECT_EQ(diagnose({.by_signal = true, .number = 9}), Trouble::kClientGone);
+  EXPECT_EQ(trouble_of({.by_signal = true, .number = 9}), Trouble::kClientGone);
 }
 
 TEST(SshDiagnosis, OnlyWhatPassesByItselfIsTriedAgain) {

@@ -50,10 +50,61 @@ TEST(SshHosts, AnAddressOfVersionSixStandsInBrackets) {
   EXPECT_EQ(targets[0].text(), "ann@[fe80::1]:2222");
 }
 
+TEST(SshHosts, TheLastAtSignEndsTheUser) {
+  const auto targets = parse_hosts({"ann@example.com@node1:2222", "CORP\\bob@node2"});
+
+  ASSERT_EQ(targets.size(), 2U);
+  EXPECT_EQ(targets[0].user, "ann@example.com");
+  EXPECT_EQ(targets[0].host, "node1");
+}
+
+TEST(SshHosts, AnAddressMayNameAnyDevice) {
+  EXPECT_EQ(texts({"[fe80::1%wlp-s0]", "[fe80::1%br_lan]:22"}),
+            (Texts{"[fe80::1%wlp-s0]", "[fe80::1%br_lan]:22"}));
+}
+
+TEST(SshHosts, ARefusalSaysWhatIsMeant) {
+  EXPECT_NE(refusal("::1").find("an IPv6 address is written in brackets: [::1]"), std::string::npos);
+  EXPECT_NE(refusal("fe80::1%eth0").find("in brackets"), std::string::npos);
+  EXPECT_NE(refusal("[fe80::1").find("not closed with ']'"), std::string::npos);
+  EXPECT_NE(refusal("[web:vars]").find("'web:vars' is no IPv6 address"), std::string::npos);
+  EXPECT_NE(refusal(std::string("n1\0x", 4)).find("n1\\x00x"), std::string::npos);
+  EXPECT_NE(refusal("n1 max_slots=3").find("a host may have slots, "), std::string::npos);
+  EXPECT_NE(refusal("slots=3").find("there is no host before it"), std::string::npos);
+  EXPECT_NE(refusal("n1 slots=0").find("at least 1"), std::string::npos);
+  EXPECT_NE(refusal("n1 slots=x").find("'x' is no number"), std::string::npos);
+}
+
+TEST(SshHosts, ASettingBelongsToTheHostsOfTheItemBeforeIt) {
+  const auto targets =
+      parse_hosts({"a b[1-2] slots=4 environment=A=1,2 environment=B, c remote_command=x", "d"});
+
+  ASSERT_EQ(targets.size(), 5U);
+  EXPECT_EQ(targets[0].own, HostSettings());
+  EXPECT_EQ(targets[1].own, targets[2].own);
+  EXPECT_EQ(targets[2].own.slots, 4U);
+  EXPECT_EQ(targets[2].own.environment, (Texts{"A=1,2", "B"}));
+  EXPECT_EQ(targets[3].own.remote_command, "x");
+  EXPECT_EQ(targets[4].own, HostSettings());
+}
+
+TEST(SshHosts, APortThatLooksLikeANumberOfRanksIsDoubted) {
+  EXPECT_NE(doubt_about(parse_hosts({"n1:2"})[0]).find("slots=2"), std::string::npos);
+  for (const char* item : {"n1", "n1:22", "n1:2222"}) EXPECT_EQ(doubt_about(parse_hosts({item})[0]), "");
+}
+
+TEST(SshHosts, AFileMayBeginWithAByteOrderMark) {
+  const auto targets = parse_hosts_file("\xef\xbb\xbfn1 slots=2\r\nn2\r\n", "hosts");
+
+  ASSERT_EQ(targets.size(), 2U);
+  EXPECT_EQ(targets[0].host, "n1");
+  EXPECT_EQ(targets[0].own.slots, 2U);
+}
+
 TEST(SshHosts, WhatSshWouldTakeForSomethingElseIsRefused) {
   for (const char* item :
-       {"-oProxyCommand=x", "ann@-node", "a b", "node;id", "$(id)", "node[1-2", "node]1", "node[3-1]",
-        "node[a]", "node:0", "node:70000", "node:x", "@node", "node[]", "node[1-9999999]"}) {
+       {"-oProxyCommand=x", "ann@-node", "node;id", "$(id)", "node[1-2", "node]1", "node[3-1]", "node[a]",
+        "node:0", "node:70000", "node:x", "@node", "node[]", "node[1-9999999]"}) {
     EXPECT_NE(refusal(item), "") << item;
   }
   EXPECT_NE(refusal("node[3-1]").find("'node[3-1]' is no host: the range 3-1 goes backwards"),

@@ -147,13 +147,105 @@ TEST_F(SshFailures, AProgramOfOursInAnotherVersion) {
   expect_told("its hostmesh-bootstrap is of another version", "this is version 7.1.0");
 }
 
-// As one that asks something of who logs in. No word of ssh's is to be had; but it is said which host it is.
-TEST_F(SshFailures, AProfileThatHangs) {
+// Its stdin is our request, and a value in that must not become a command.
+TEST_F(SshFailures, ALoginThatRunsAnotherShellIsToldAtOnceAndExecutesNothing) {
+  const auto trap = folder() / "executed";
+  const std::string options =
+      "environment: [\"A=l1\\ntouch " + trap.string() + "\\n\", \"B=$(touch " + trap.string() + ")\"]";
+  for (const char* shell : {"exec sh", "exec bash --login", "exec csh", "exec script -qc sh /dev/null"}) {
+    start_lab("ForceCommand " + std::string(shell), options, "'node1'");
+    const std::string err = failure("hosts=1");
+    EXPECT_TRUE(says(err, "its login runs another shell in the place of our program")) << shell;
+    EXPECT_FALSE(std::filesystem::exists(trap)) << shell;
+    EXPECT_EQ(err.find("HMX2"), std::string::npos) << err;
+  }
+}
+
+// What is sent has secrets.
+TEST_F(SshFailures, ARequestThatComesBackIsNotShown) {
+  start_lab("ForceCommand cat", "environment: ['TOKEN=xyzzy']", "'node1'");
+  set_environment("HOSTMESH_LAUNCH_TIMEOUT", "3s");
+
+  const std::string err = failure("hosts=1");
+
+  EXPECT_TRUE(says(err, "(what was sent to it came back)"));
+  EXPECT_EQ(err.find("HMX2"), std::string::npos) << err;
+  EXPECT_EQ(err.find("78797a7a79"), std::string::npos) << err;
+}
+
+// One that goes on whatever it is told.
+TEST_F(SshFailures, BehindItsGuardARequestHasNothingThatAShellCouldExecute) {
+  const auto trap = folder() / "executed";
+  start_lab("ForceCommand sed 's/^exit.*//' | sh",
+            "environment: [\"A=l1\\ntouch " + trap.string() + "\\n\", \"B=$(touch " + trap.string() + ")\"]",
+            "'node1'");
+  set_environment("HOSTMESH_LAUNCH_TIMEOUT", "3s");
+
+  EXPECT_NE(failure("hosts=1"), "");
+
+  EXPECT_FALSE(std::filesystem::exists(trap));
+}
+
+// Such as a profile that asks a question, or starts another shell and goes on when that has ended.
+TEST_F(SshFailures, ALoginThatReadsSomeLinesOfItsStdinDisturbsNothing) {
+  for (const char* profile : {"read answer", "bash", "bash; read answer; bash"}) {
+    start_lab("ForceCommand " + std::string(profile) + "; exec sh -c \"$SSH_ORIGINAL_COMMAND\"", "",
+              "'node1'");
+    Running hostmesh(run_script({"--extent", "hosts=1"}, "echo here is $HOSTMESH_RANK"));
+    ASSERT_TRUE(hostmesh.finish());
+    EXPECT_EQ(hostmesh.status(), 0) << profile << ": " << hostmesh.err();
+  }
+}
+
+// It is looked for in a banner's and a profile's words as well.
+TEST_F(SshFailures, ABannerIsNotTakenForSshsWords) {
+  write_file("banner", "use is administratively prohibited without a permit\n");
+  start_lab("Banner " + (folder() / "banner").string());
+  std::filesystem::copy_file(sshd_->file("stranger"), sshd_->file("key"),
+                             std::filesystem::copy_options::overwrite_existing);
+  configure("", "'node1'");
+
+  expect_told("phase launch: it refuses the login", "Permission denied (publickey");
+}
+
+TEST_F(SshFailures, AProfileThatEndsTheLoginIsNoMissingProgram) {
+  start_lab("ForceCommand echo 'bash: module: command not found' >&2; exit 0");
+
+  expect_told("the login worked, and what was started there ended at once", "module: command not found");
+}
+
+TEST_F(SshFailures, AHostOnTheWayThatRefusesTheLogin) {
+  start_lab();
+  std::ofstream(sshd_->file("authorized_keys"), std::ios::trunc);
+  configure("ssh_options: ['ProxyJump=jump']", "'node1'");
+
+  expect_told("at the host on the way to it: it refuses the login", "Permission denied (publickey");
+}
+
+TEST_F(SshFailures, AProxyCommandThatIsNotThereIsNotTriedAgain) {
+  start_lab("", "ssh_options: ['ProxyCommand=/no/such/proxy %h %p']");
+
+  expect_told("at the host on the way to it: what leads to it ended", "/no/such/proxy");
+}
+
+TEST_F(SshFailures, AHostKeyThatHasChangedIsToldApart) {
+  start_lab("", "unknown_hosts: accept-new", "'node1'");
+  std::ifstream other(sshd_->file("stranger.pub"));
+  std::ofstream(sshd_->file("known_hosts")) << "[127.0.0.1]:" << sshd_->port() << " " << other.rdbuf();
+
+  expect_told("its host key has changed: it may be another machine", "Host key verification failed");
+}
+
+// As one that asks something of who logs in.
+TEST_F(SshFailures, AProfileThatHangsIsToldWithWhatItSaid) {
   set_environment("HOSTMESH_LAUNCH_TIMEOUT", "10s");
-  start_lab("ForceCommand exec " + sleep_marked());
+  start_lab("ForceCommand echo welcome; echo careful >&2; printf 'Your project? '; exec " + sleep_marked());
 
-  EXPECT_TRUE(says(failure("hosts=1"), "host node1, phase launch: the process was not started within 10s"));
+  const std::string err = failure("hosts=1");
 
+  EXPECT_TRUE(says(err, "host node1, phase launch: the process was not started within 10s"));
+  EXPECT_TRUE(says(err, "Your project?"));
+  EXPECT_TRUE(says(err, "careful"));
   for (const pid_t pid : processes_named("sleep")) ::kill(pid, SIGKILL);
 }
 

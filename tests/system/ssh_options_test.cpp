@@ -1,5 +1,10 @@
 // The allocator ssh: that each option does what it says.
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <iterator>
 
 #include "system/ssh_fixture.hpp"
 
@@ -32,7 +37,7 @@ TEST_F(SshOptions, HostsMayStandInAFileBesidesTheList) {
 
   EXPECT_EQ(lines_of_run("hosts=4", "echo $HOSTMESH_RANK"), (Lines{"[0] 0", "[1] 1", "[2] 2", "[3] 3"}));
   configure("hosts_file: " + file.string(), "'node1'");
-  EXPECT_TRUE(says(failure("hosts=5"), "4 hosts with 1 slot each"));
+  EXPECT_TRUE(says(failure("hosts=5"), "rank 4 has no place: 4 hosts have 4 slots in all"));
 }
 
 // Whatever the client's are.
@@ -51,6 +56,73 @@ TEST_F(SshOptions, AWorkingDirectoryThatIsNotThereIsAnError) {
   start_lab("", "working_directory: /nowhere/at/all");
 
   EXPECT_TRUE(says(failure("hosts=1"), "the working directory '/nowhere/at/all'"));
+}
+
+// The daemon asks a program about each key that it is shown, and once more when the login is complete.
+TEST_F(SshOptions, ALoginMayPauseAsLongAsTheConnectTimeoutSays) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root's daemon asks a program";
+  set_environment("HOSTMESH_HEARTBEAT_TIMEOUT", "1s");
+  const auto keys = folder() / "keys";
+  start_lab("AuthorizedKeysCommand /bin/sh -c \"sleep 3; cat " + keys.string() +
+                "\"\nAuthorizedKeysCommandUser root",
+            "connect_timeout: 2s", "'node1'");
+  std::filesystem::rename(sshd_->file("authorized_keys"), keys);
+  EXPECT_TRUE(says(failure("hosts=1"), "it did not answer in time"));
+
+  configure("connect_timeout: 30s", "'node1'");
+
+  EXPECT_EQ(lines_of_run("hosts=1", "echo $HOSTMESH_RANK"), (Lines{"[0] 0"}));
+}
+
+// Longer than the client's ssh alone would wait.
+TEST_F(SshOptions, AConnectionMayBeSilentAsLongAsHeartbeatsMay) {
+  write_file("ssh", "#!/bin/sh\nprintf '%s\\n' \"$@\" >" + (folder() / "words").string() +
+                        "\nexec /usr/bin/ssh \"$@\"\n");
+  std::filesystem::permissions(folder() / "ssh", std::filesystem::perms::owner_all);
+  set_environment("HOSTMESH_HEARTBEAT_TIMEOUT", "2m");
+  start_lab("", "ssh: " + (folder() / "ssh").string(), "'node1'");
+
+  EXPECT_EQ(lines_of_run("hosts=1", "echo $HOSTMESH_RANK"), (Lines{"[0] 0"}));
+
+  std::ifstream in(folder() / "words");
+  std::vector<std::string> words;
+  for (std::string word; std::getline(in, word);) words.push_back(word);
+  EXPECT_NE(std::ranges::find(words, "ServerAliveInterval=5"), words.end());
+  EXPECT_NE(std::ranges::find(words, "ServerAliveCountMax=24"), words.end());
+}
+
+TEST_F(SshOptions, AHostMayHaveSettingsOfItsOwn) {
+  write_file("other", "#!/bin/sh\nexec " + bin("hostmesh-bootstrap").string() + " \"$@\"\n");
+  std::filesystem::permissions(folder() / "other", std::filesystem::perms::owner_all);
+  start_lab("", "environment: ['SHADE=blue', 'TINT=pale'], slots: 2",
+            "'node1 slots=1 environment=SHADE=a,b remote_command=" + (folder() / "other").string() +
+                " working_directory=/usr', node2");
+
+  EXPECT_EQ(lines_of_run("hosts=3", "echo $SHADE $TINT $(test $PWD = /usr && echo there)"),
+            (Lines{"[0] a,b pale there", "[1] blue pale", "[2] blue pale"}));
+  configure("slots: 2", "'node1 slots=1', node2");
+  EXPECT_TRUE(says(failure("hosts=4"), "rank 3 has no place: 2 hosts have 3 slots in all"));
+}
+
+// As a master that is killed leaves it: a file that nobody listens at.
+TEST_F(SshOptions, MultiplexedRunsLeaveNoSockets) {
+  const std::string sockets = "/tmp/hostmesh-ssh-" + std::to_string(::geteuid());
+  const auto count = [&] {
+    return std::distance(std::filesystem::directory_iterator(sockets), std::filesystem::directory_iterator());
+  };
+  start_lab("", "multiplex: true", "'node1'");
+  EXPECT_EQ(lines_of_run("hosts=1", "ls " + sockets + " | wc -l"), (Lines{"[0] 1"}));
+  EXPECT_EQ(count(), 0);
+
+  Running killed(run_script({"--extent", "hosts=1"}, "echo up; exec " + sleep_marked()));
+  ASSERT_TRUE(killed.read_until_out("up"));
+  ::kill(client_of(killed), SIGKILL);
+  ASSERT_TRUE(killed.finish());
+  expect_nothing_left();
+  EXPECT_EQ(count(), 1) << "it was killed, and could not";
+
+  EXPECT_EQ(lines_of_run("hosts=1", "echo $HOSTMESH_RANK"), (Lines{"[0] 0"}));
+  EXPECT_EQ(count(), 0);
 }
 
 TEST_F(SshOptions, MultiplexedLaunchesShareALogin) {
@@ -82,7 +154,11 @@ TEST_F(SshOptions, ValuesThatCannotBeAreToldBeforeAnythingStarts) {
            {"parallelism_per_host: -3", "option 'parallelism_per_host' is -3: at least 1"},
            {"retries: -1", "option 'retries' is -1"},
            {"unknown_hosts: whoever", "it can be fail or accept-new"},
-           {"hosts_file: /nowhere/hosts", "/nowhere/hosts cannot be read"},
+           {"hosts_file: /nowhere/hosts", "option 'hosts_file': /nowhere/hosts cannot be read: No such file"},
+           {"push: true, push_file: ~/nowhere",
+            std::string(::getenv("HOME")) + "/nowhere cannot be read: No such file"},
+           {"push_folder: nowhere", "it begins with / or ~/"},
+           {"push_folder: '/tmp/$(id)'", "it begins with / or ~/"},
            {"environment: ['=x']", "has no name"}}) {
     if (!sshd_) start_lab();
     configure(option);

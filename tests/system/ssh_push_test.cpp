@@ -1,5 +1,6 @@
 // The allocator ssh with `push`: what is not there is copied, once, whole or not at all.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -179,6 +180,52 @@ TEST_F(SshPush, AClientThatIsKilledWhileItCopiesLeavesNothingThatRuns) {
   ASSERT_TRUE(hostmesh.finish());
   for (const pid_t pid : processes_named("sleep")) ::kill(pid, SIGKILL);
   EXPECT_TRUE(becomes_true([&] { return cached().empty(); }));
+}
+
+TEST_F(SshPush, TheCopyMayLieInAnotherFolder) {
+  start_lab("sh", "push_folder: " + (folder() / "elsewhere/deeper").string());
+
+  expect_run();
+
+  EXPECT_TRUE(cached().empty());
+  EXPECT_FALSE(fs::is_empty(folder() / "elsewhere/deeper"));
+  expect_run();
+  EXPECT_EQ(copies(), 1);
+}
+
+TEST_F(SshPush, AFolderOfAnotherUserIsNotUsed) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+  fs::create_directory(folder() / "elsewhere");
+  ASSERT_EQ(::chown((folder() / "elsewhere").c_str(), 65534, 65534), 0);
+  start_lab("sh", "push_folder: " + (folder() / "elsewhere").string());
+
+  const std::string err = failure("hosts=1");
+
+  EXPECT_TRUE(says(err, "our program could not be copied there: the folder for it cannot be used"));
+  EXPECT_TRUE(says(err, "is of another user"));
+  EXPECT_TRUE(says(err, "push_folder"));
+  EXPECT_TRUE(fs::is_empty(folder() / "elsewhere"));
+}
+
+TEST_F(SshPush, AFolderThatCannotBeMadeIsTold) {
+  write_file("file", "no folder");
+  start_lab("sh", "push_folder: " + (folder() / "file/deeper").string());
+
+  EXPECT_TRUE(
+      says(failure("hosts=1"), "our program could not be copied there: the folder for it cannot be used"));
+}
+
+TEST_F(SshPush, AMachineWithoutCksumIsToldBeforeAnythingIsCopied) {
+  fs::create_directory(folder() / "bin");
+  for (const char* tool : {"sh", "uname", "cat", "mkdir", "mv", "rm", "find", "chmod", "test"}) {
+    fs::create_symlink(
+        fs::exists(fs::path("/bin") / tool) ? fs::path("/bin") / tool : fs::path("/usr/bin") / tool,
+        folder() / "bin" / tool);
+  }
+  start_lab("PATH=" + (folder() / "bin").string() + " exec sh");
+
+  EXPECT_TRUE(says(failure("hosts=1"), "it has no cksum, which compares the copy"));
+  EXPECT_EQ(copies(), 0);
 }
 
 TEST_F(SshPush, AFileThatIsNotThereIsToldBeforeAnythingStarts) {

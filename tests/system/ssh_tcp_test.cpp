@@ -83,6 +83,24 @@ TEST_F(SshTcp, AnAddressThatAHostCannotReachIsToldBeforeItStarts) {
   EXPECT_TRUE(says(err, "HOSTMESH_TCP_ADVERTISE"));
 }
 
+TEST_F(SshTcp, BothEndsMayListenAtOneOfSomePorts) {
+  start_lab("environment: ['HOSTMESH_TCP_BIND=:23400-23499']");
+  set_environment("HOSTMESH_TCP_BIND", "127.0.0.1:23500-23599");
+
+  Running hostmesh(run_script({"--extent", "hosts=2", "--json"}, "echo $HOSTMESH_RANK"));
+
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 0) << hostmesh.err();
+  EXPECT_TRUE(says(hostmesh.out(), "\"addr\":\"tcp:127.0.0.1:234"));
+}
+
+TEST_F(SshTcp, WhenNoPortIsFreeThatIsSaid) {
+  start_lab();
+  set_environment("HOSTMESH_TCP_BIND", "127.0.0.1:" + std::to_string(sshd_->port()));
+
+  EXPECT_TRUE(says(failure("hosts=1"), "no port from " + std::to_string(sshd_->port())));
+}
+
 TEST_F(SshTcp, NoOtherConnectionIsKnown) {
   Ssh::start_lab("", "connection: pigeon");
 

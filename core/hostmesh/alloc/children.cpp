@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
+#include "hostmesh/process/early_words.hpp"
 #include "hostmesh/process/lines.hpp"
 
 namespace hostmesh {
@@ -62,9 +63,10 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
       }
     }
     void failed(const Error& why) override {
+      const Error told = impl.with_early_words(launch, why);
       impl.launch_done(*this);
       impl.ended(*this);
-      const Error error = node.empty() ? why : why.with_host(node);
+      const Error error = node.empty() ? told : told.with_host(node);
       impl.emit([child = id, error](Impl& self) { self.events.on_failed(child, error); });
     }
 
@@ -95,6 +97,16 @@ struct Children::Impl : std::enable_shared_from_this<Children::Impl> {
         events(std::move(its_events)),
         alarm(its_reactor),
         heartbeat_timer(its_reactor) {}
+
+  // A launch that takes too long is given up here, where its launcher has not told of it.
+  Error with_early_words(LaunchId launch, const Error& error) const {
+    const auto* const early = dynamic_cast<const EarlyWords*>(launcher.get());
+    if (early == nullptr || error.cause() != Cause::kTimeout || !error.info().last_lines.empty())
+      return error;
+    ErrorInfo info = error.info();
+    info.last_lines = early->early_words(launch);
+    return Error(std::move(info));
+  }
 
   Child* find(ChildId id) {
     const auto found = children.find(id);

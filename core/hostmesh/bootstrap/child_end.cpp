@@ -160,7 +160,10 @@ void ChildEnd::wait_for_owner(Duration limit, Deadline until) {
     if (overslept) return wait_for_owner(limit, Deadline::after(limit / 2, now));
     const Deadline next = Deadline::after(limit, last_heard_);
     if (!next.passed(now)) return wait_for_owner(limit, next);
-    log::error("its owner has been silent for " + to_string(limit) + "; leaving");
+    const std::string why = "its owner has been silent for " + to_string(limit) + "; leaving";
+    log::error(why);
+    // What follows is no news of the procs here: an owner that wakes up is to read why they have ended.
+    if (link_) link_->connection()->abort(Cause::kTimeout, why);
     events_.at_once(1);
   });
 }

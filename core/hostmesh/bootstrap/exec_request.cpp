@@ -32,7 +32,9 @@ namespace hostmesh::bootstrap {
 
 namespace {
 
-constexpr std::string_view kMagic = "HMX1";
+constexpr std::string_view kMagic = "HMX2";
+constexpr std::string_view kGuard = "exit 113\n";
+constexpr std::size_t kMaxGuards = 64;
 constexpr std::uint32_t kMostBytes = 16 << 20;
 constexpr int kMissing = 127;
 constexpr int kUnusable = 126;
@@ -72,19 +74,45 @@ void read_exactly(std::uint8_t* into, std::size_t size, const Patience& patience
   }
 }
 
-ExecRequest read_request() {
-  const Patience patience;
-  std::array<std::uint8_t, 8> head{};
-  read_exactly(head.data(), head.size(), patience);
-  if (!std::equal(kMagic.begin(), kMagic.end(), head.begin())) {
-    give_up("what came on stdin is no request of this version's: are both ends of the same version?",
-            kUnusable);
+std::string read_text(std::size_t size, const Patience& patience) {
+  std::string text(size, '\0');
+  read_exactly(reinterpret_cast<std::uint8_t*>(text.data()), size, patience);
+  return text;
+}
+
+[[noreturn]] void give_up_strange_request() {
+  give_up("what came on stdin is no request of this version's: are both ends of the same version?",
+          kUnusable);
+}
+
+// Skips the guards that no shell has taken.
+void read_guards_and_magic(const Patience& patience) {
+  for (std::size_t i = 0; i <= kMaxGuards; ++i) {
+    const std::string begin = read_text(kMagic.size(), patience);
+    if (begin == kMagic) return;
+    if (!kGuard.starts_with(begin)) break;
+    if (begin + read_text(kGuard.size() - begin.size(), patience) != kGuard) break;
   }
+  give_up_strange_request();
+}
+
+std::uint8_t digit_of(char c) {
+  if (c >= '0' && c <= '9') return static_cast<std::uint8_t>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<std::uint8_t>(c - 'a' + 10);
+  give_up_strange_request();
+}
+
+ExecRequest read_request() {
+  constexpr std::size_t kSizeDigits = 8;
+  const Patience patience;
+  read_guards_and_magic(patience);
   std::uint32_t size = 0;
-  for (int i = 0; i < 4; ++i) size |= static_cast<std::uint32_t>(head[4 + i]) << (8 * i);
+  for (const char c : read_text(kSizeDigits, patience)) size = size << 4 | digit_of(c);
   if (size > kMostBytes) give_up("the request on stdin is too long", kUnusable);
+  const std::string digits = read_text(2 * std::size_t{size}, patience);
   Bytes entries(size);
-  read_exactly(entries.data(), entries.size(), patience);
+  for (std::size_t i = 0; i < size; ++i)
+    entries[i] = static_cast<std::uint8_t>(digit_of(digits[2 * i]) << 4 | digit_of(digits[2 * i + 1]));
   auto request = unpack_exec_request(entries);
   if (!request) give_up(request.error().text(), kUnusable);
   return *std::move(request);
@@ -187,7 +215,9 @@ void check_reach(const std::string& address) {
 
 // sshd says so: the client's address and port, and ours.
 void bind_where_login_came_in(std::vector<std::string>& environment) {
-  if (!variable(environment, "HOSTMESH_TCP_BIND").empty()) return;
+  // ":5000-5100" are ports, at whatever address it is.
+  const std::string bind = variable(environment, "HOSTMESH_TCP_BIND");
+  if (!bind.empty() && !bind.starts_with(':')) return;
   std::istringstream connection(variable(inherited_environment(), "SSH_CONNECTION"));
   std::string client;
   std::string port;
@@ -197,7 +227,9 @@ void bind_where_login_came_in(std::vector<std::string>& environment) {
         "SSH_CONNECTION does not say at which address this machine was reached; set HOSTMESH_TCP_BIND for it",
         kUnusable);
   }
-  environment.push_back("HOSTMESH_TCP_BIND=" + own);
+  if (!bind.empty() && own.find(':') != std::string::npos) own = "[" + own + "]";
+  std::erase(environment, "HOSTMESH_TCP_BIND=" + bind);
+  environment.push_back("HOSTMESH_TCP_BIND=" + own + bind);
 }
 
 // In the program's parent: waits for the program's end, or for the end of those who read what it writes.

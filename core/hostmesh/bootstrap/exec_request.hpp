@@ -2,8 +2,11 @@
 // shell.
 //
 // Nothing of a request is seen by that shell, so there is nothing to quote, and secrets are in no argument.
-// On stdin come the bytes "HMX1", a length (u32, little endian) and so many bytes of entries, each a letter,
-// its text and a zero byte:
+// A login may run another shell in our place, which takes its stdin for a script: a profile with `exec zsh`
+// does. So a request begins with lines that end such a shell, and the rest of it is one word that no shell
+// can execute. On stdin come any number of lines "exit 113", the bytes "HMX2", the number of bytes of the
+// entries in eight hexadecimal digits, and the entries in two such digits for each byte. An entry is a
+// letter, its text and a zero byte:
 //
 //   V  the version of hostmesh that has written this; another one than ours, but for its patch number, is an
 //      error

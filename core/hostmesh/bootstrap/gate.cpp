@@ -1,6 +1,9 @@
 #include "hostmesh/bootstrap/gate.hpp"
 
+#include <cerrno>
+#include <functional>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "hostmesh/base/log.hpp"
@@ -20,6 +23,22 @@ struct Party {
   Guests* guests = nullptr;  // null: only peers come in under this name
   Secret peer_secret;
 };
+
+using Listening = Result<std::unique_ptr<Listener>>;
+
+// At the first port that is free.
+Listening listen_at_one_of(const ChannelAddr& ip, const TcpNames::Ports& ports,
+                           const std::function<Listening(const ChannelAddr&)>& listen) {
+  for (unsigned port = ports.first; port <= ports.last; ++port) {
+    const auto where = ChannelAddr::tcp(ip.name(), static_cast<std::uint16_t>(port));
+    if (!where) return where.error();
+    auto made = listen(*where);
+    if (made || made.error().info().os_error != EADDRINUSE) return made;
+  }
+  return Error(Cause::kResourceLimit, "no port from " + std::to_string(ports.first) + " to " +
+                                          std::to_string(ports.last) + " is free at " + ip.name() +
+                                          "; see TCP_BIND");
+}
 
 }  // namespace
 
@@ -283,23 +302,26 @@ Result<ChannelAddr> Gate::address(Transport transport) {
     if (!bind) return bind.error().with_phase("listen");
     auto advertise = tcp ? impl_->names.advertise() : Result<std::string>(std::string());
     if (!advertise) return advertise.error().with_phase("listen");
-    auto made = Listener::listen(impl_->reactor, *bind,
-                                 {.identity = kOwnerIdentity,
-                                  .key_of = [weak](const PeerClaim& claim) -> Result<Secret> {
-                                    const auto self = weak.lock();
-                                    if (!self)
-                                      return Error(Cause::kAuthentication, "nobody is let in any more");
-                                    return self->key_of(claim);
-                                  },
-                                  .advertise = *std::move(advertise),
-                                  .on_refused =
-                                      [weak](const Error& why, const std::string& who) {
-                                        if (const auto self = weak.lock()) self->tell_refusal(why, who);
-                                      }},
-                                 impl_->config, [weak](std::shared_ptr<Connection> connection) {
-                                   if (const auto self = weak.lock())
-                                     self->on_connection(std::move(connection));
-                                 });
+    const auto ports = tcp ? impl_->names.ports() : Result<TcpNames::Ports>(TcpNames::Ports());
+    if (!ports) return ports.error().with_phase("listen");
+    const auto listen = [&](const ChannelAddr& where) {
+      return Listener::listen(impl_->reactor, where,
+                              {.identity = kOwnerIdentity,
+                               .key_of = [weak](const PeerClaim& claim) -> Result<Secret> {
+                                 const auto self = weak.lock();
+                                 if (!self) return Error(Cause::kAuthentication, "nobody is let in any more");
+                                 return self->key_of(claim);
+                               },
+                               .advertise = *advertise,
+                               .on_refused =
+                                   [weak](const Error& why, const std::string& who) {
+                                     if (const auto self = weak.lock()) self->tell_refusal(why, who);
+                                   }},
+                              impl_->config, [weak](std::shared_ptr<Connection> connection) {
+                                if (const auto self = weak.lock()) self->on_connection(std::move(connection));
+                              });
+    };
+    auto made = ports->first == 0 ? listen(*bind) : listen_at_one_of(*bind, *ports, listen);
     if (!made) return made.error().with_phase("listen");
     listener = *std::move(made);
   }

@@ -1,6 +1,8 @@
 #include "hostmesh/bootstrap/tcp_names.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <string_view>
 #include <utility>
 
 namespace hostmesh::bootstrap {
@@ -14,7 +16,51 @@ bool is_everywhere(const std::string& ip) {
   return ip == "0.0.0.0" || ip == "::";
 }
 
+struct BindText {
+  std::string host;
+  std::string ports;  // "5000-5100", "5000"; empty: any
+};
+
+// An IPv6 address has ports only when it is in brackets.
+BindText parse_bind(const std::string& text) {
+  const bool is_bracketed = text.starts_with('[');
+  const std::size_t end = is_bracketed ? text.find(']') : 0;
+  const std::size_t colon = text.find(':', end == std::string::npos ? text.size() : end);
+  if (colon == std::string::npos || (!is_bracketed && text.find(':', colon + 1) != std::string::npos))
+    return {.host = is_bracketed && text.ends_with(']') ? text.substr(1, text.size() - 2) : text,
+            .ports = {}};
+  std::string host = is_bracketed ? text.substr(1, end - 1) : text.substr(0, colon);
+  if (host.empty()) host = attribute::kTcpBind.fallback;
+  return {.host = std::move(host), .ports = text.substr(colon + 1)};
+}
+
+std::optional<std::uint16_t> port_of(std::string_view digits) {
+  std::uint16_t port = 0;
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (failure != std::errc() || end != digits.data() + digits.size() || port == 0) return std::nullopt;
+  return port;
+}
+
 }  // namespace
+
+std::string TcpNames::text_of(const Name& name) const {
+  const std::string text(config_.get(name.attribute));
+  return &name == &bind_ ? parse_bind(text).host : text;
+}
+
+Result<TcpNames::Ports> TcpNames::ports() const {
+  const std::string text(config_.get(bind_.attribute));
+  const std::string ports = parse_bind(text).ports;
+  if (ports.empty() && !text.ends_with(':')) return Ports{};
+  const std::size_t dash = std::min(ports.find('-'), ports.size());
+  const auto first = port_of(std::string_view(ports).substr(0, dash));
+  const auto last = dash == ports.size() ? first : port_of(std::string_view(ports).substr(dash + 1));
+  if (!first || !last || *last < *first) {
+    return Error(Cause::kConfiguration, std::string(bind_.attribute.name) + " is '" + text + "': '" + ports +
+                                            "' is no range of ports, such as 5000-5100");
+  }
+  return Ports{.first = *first, .last = *last};
+}
 
 void TcpNames::resolve(Deadline deadline, std::function<void(Result<>)> done) {
   const bool under_way = !waiting_.empty();
@@ -24,7 +70,7 @@ void TcpNames::resolve(Deadline deadline, std::function<void(Result<>)> done) {
 
 void TcpNames::resolve_next(Deadline deadline) {
   for (Name* name : {&bind_, &advertise_}) {
-    const std::string text = config_.get(name->attribute);
+    const std::string text = text_of(*name);
     if (text.empty() || text == name->text || ChannelAddr::tcp(text, 0)) continue;
     asked_ = hostmesh::resolve(reactor_, "tcp:" + text + ":0", deadline,
                                [this, name, text, deadline](const Result<std::vector<ChannelAddr>>& all) {
@@ -81,7 +127,7 @@ void TcpNames::answer(const Result<>& result) {
 }
 
 Result<ChannelAddr> TcpNames::numeric(const Name& name) const {
-  const std::string text = config_.get(name.attribute);
+  const std::string text = text_of(name);
   auto addr = ChannelAddr::tcp(text == name.text ? name.ip : text, 0);
   if (addr) return addr;
   if (name.failure && name.failed == text) return *name.failure;

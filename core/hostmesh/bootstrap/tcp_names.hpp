@@ -1,9 +1,11 @@
 // TcpNames: what TCP_BIND and TCP_ADVERTISE are on this machine, numerically.
 //
-// Either may be a host's name. It is resolved once, away from the reactor, before anybody listens; numeric
-// addresses need no resolving. Owned by a Gate; reactor thread only.
+// TCP_BIND may end with ports, of which any that is free is taken: "10.1.2.3:5000-5100", "[::1]:5000",
+// ":5000-5100". Either may be a host's name. It is resolved once, away from the reactor, before anybody
+// listens; numeric addresses need no resolving. Owned by a Gate; reactor thread only.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -23,10 +25,16 @@ class TcpNames {
   // destruction. Errors say which attribute and which name.
   void resolve(Deadline deadline, std::function<void(Result<>)> done);
 
-  // The address to listen at, any port; and the one to tell others, empty for the same. kConfiguration while
-  // a name is not resolved, and when others could not dial what they are told.
+  // The address to listen at, without a port; and the one to tell others, empty for the same. kConfiguration
+  // while a name is not resolved, and when others could not dial what they are told.
   Result<ChannelAddr> bind() const;
   Result<std::string> advertise() const;
+  // The ports to listen at, the first and the last one; 0 and 0 are any.
+  struct Ports {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;
+  };
+  Result<Ports> ports() const;
 
  private:
   struct Name {
@@ -42,6 +50,8 @@ class TcpNames {
   void failed(Name& name, const std::string& text, const Error& error);
   void answer(const Result<>& result);
   Result<ChannelAddr> numeric(const Name& name) const;
+  // What the attribute says, without ports.
+  std::string text_of(const Name& name) const;
 
   Reactor& reactor_;
   const Config& config_;

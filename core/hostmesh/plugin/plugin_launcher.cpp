@@ -56,6 +56,7 @@ bool has_slot(const hostmesh_plugin_table& table, Slot hostmesh_plugin_table::*s
 
 // Of a command with a marker.
 constexpr std::size_t kLastLines = 20;
+constexpr std::size_t kLeastEcho = 8;              // bytes; less may be in any line
 constexpr std::size_t kMostEarlyStderr = 1 << 20;  // bytes; what exceeds them is only in the last lines
 
 struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::State> {
@@ -78,6 +79,20 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
     bool has_marker = false;
     Bytes early_stderr;  // before it is launched; what comes later is output
     LineTail last_lines{kLastLines};
+    std::string first_line_sent;
+
+    // A terminal, or a program like cat, sends back what it is sent, secrets included.
+    std::vector<std::string> words() const {
+      std::vector<std::string> lines = last_lines.lines();
+      if (first_line_sent.size() < kLeastEcho) return lines;
+      const auto echo = std::find_if(lines.begin(), lines.end(), [this](const std::string& line) {
+        return line.find(first_line_sent) != std::string::npos;
+      });
+      if (echo == lines.end()) return lines;
+      lines.erase(echo, lines.end());
+      lines.emplace_back("(what was sent to it came back)");
+      return lines;
+    }
   };
 
   State(std::shared_ptr<Plugin> of, const hostmesh_plugin_table& calls, Reactor& on, Events to)
@@ -284,6 +299,8 @@ void PluginLauncher::State::on(SpawnLocal& call) {
   launch->has_marker = !call.command.marker.empty();
   launch->last_lines = LineTail(kLastLines);
   launch->early_stderr.clear();
+  const Bytes& sent = call.command.stdin_payload;
+  launch->first_line_sent.assign(sent.begin(), std::find(sent.begin(), sent.end(), '\n'));
   local->launch(call.id, std::move(call.command));
   pause_local(call.id, *launch);
   if (!launch->node.empty() && events.on_placed) events.on_placed(call.id, launch->node);
@@ -428,7 +445,7 @@ void PluginLauncher::State::local_ended(LaunchId id, const ExitStatus& status) {
     if (observer() != nullptr) observer()->on_taken_back(id);
     return;
   }
-  const std::vector<std::string> lines = launch->last_lines.lines();
+  const std::vector<std::string> lines = launch->words();
   launches.erase(id);
   if (verdict == Verdict::kFail) {
     if (events.on_failed) events.on_failed(id, detail::to_error(name(), error));
@@ -448,7 +465,7 @@ PluginLauncher::State::Verdict PluginLauncher::State::ask_plugin(LaunchId id, co
   if (launch.runner != local.get() || !has_slot(table, &hostmesh_plugin_table::local_ended))
     return Verdict::kReport;
   std::string text;
-  for (const std::string& line : launch.last_lines.lines()) text += (text.empty() ? "" : "\n") + line;
+  for (const std::string& line : launch.words()) text += (text.empty() ? "" : "\n") + line;
   hostmesh_local_end end{};
   end.size = sizeof(end);
   end.has_started = launch.phase == Phase::kLaunched ? 1 : 0;
@@ -578,6 +595,12 @@ void PluginLauncher::resume_output(LaunchId id) {
   }
   if (state_->table.resume_output == nullptr || found->second.ended) return;
   state_->guarded("resume_output", id, [&] { state_->table.resume_output(state_->instance, id); });
+}
+
+std::vector<std::string> PluginLauncher::early_words(LaunchId id) const {
+  const auto found = state_->launches.find(id);
+  if (found == state_->launches.end() || found->second.phase != State::Phase::kLaunching) return {};
+  return found->second.words();
 }
 
 }  // namespace hostmesh

@@ -6,11 +6,14 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "hostmesh/base/reactor.hpp"
 #include "hostmesh/plugin/abi.h"
 #include "hostmesh/plugin/plugin.hpp"
 #include "hostmesh/process/child_launcher.hpp"
+#include "hostmesh/process/early_words.hpp"
 #include "hostmesh/process/local_launcher.hpp"
 
 namespace hostmesh {
@@ -29,7 +32,7 @@ class HostContext;
 // as well.
 //
 // Reactor thread only.
-class PluginLauncher final : public ChildLauncher {
+class PluginLauncher final : public ChildLauncher, public EarlyWords {
  public:
   PluginLauncher(std::shared_ptr<Plugin> plugin, const hostmesh_plugin_table& table, Reactor& reactor,
                  LaunchThread& launch_thread, Events events, LocalLauncher::Options local,
@@ -48,6 +51,7 @@ class PluginLauncher final : public ChildLauncher {
   void close_stdin(LaunchId id) override;
   void pause_output(LaunchId id) override;
   void resume_output(LaunchId id) override;
+  std::vector<std::string> early_words(LaunchId id) const override;
 
  private:
   struct State;
