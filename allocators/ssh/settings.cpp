@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "hostmesh/base/trusted_file.hpp"
 #include "sockets.hpp"
 
 namespace hostmesh_ssh {
@@ -56,11 +57,15 @@ std::string full_path(const std::string& path) {
   return failure ? path : absolute.lexically_normal().string();
 }
 
-std::string readable_file(std::string_view option, const std::string& path) {
+// What these files say, or are, is run here or on the hosts.
+std::string trusted_file(std::string_view option, const std::string& path) {
   std::string file = local_path(path);
-  if (!file.empty() && ::access(file.c_str(), R_OK) != 0) {
-    misconfigured("option '" + std::string(option) + "': " + full_path(file) +
-                  " cannot be read: " + std::strerror(errno));
+  if (file.empty()) return file;
+  const std::string subject = "option '" + std::string(option) + "': " + full_path(file);
+  if (::access(file.c_str(), R_OK) != 0) misconfigured(subject + " cannot be read: " + std::strerror(errno));
+  if (const auto distrust = hostmesh::why_not_trusted(file)) {
+    misconfigured(subject + " is not used: " + distrust->reason +
+                  (distrust->hint.empty() ? "" : "; try: " + distrust->hint));
   }
   return file;
 }
@@ -69,7 +74,7 @@ std::vector<Target> hosts_of(const Config& config) {
   std::vector<Target> hosts;
   try {
     hosts = hostmesh_ssh::parse_hosts(config.list("hosts"));
-    const std::string file = readable_file("hosts_file", config.text("hosts_file"));
+    const std::string file = trusted_file("hosts_file", config.text("hosts_file"));
     if (!file.empty()) {
       errno = 0;
       std::ifstream in(file, std::ios::binary);
@@ -152,7 +157,7 @@ std::string push_file_of(const Config& config, const std::string& chosen) {
   if (!config.boolean("push")) return {};
   // TLS, which the way over tcp needs, is in a program of its own.
   const char* const name = uses_tcp(config) ? "hostmesh-bootstrap-tls" : "hostmesh-bootstrap";
-  return readable_file("push", chosen.empty() ? installed_program(name) : chosen);
+  return trusted_file("push", chosen.empty() ? installed_program(name) : chosen);
 }
 
 Place place_of_host(const Config& config, const Target& host, std::size_t slots) {
@@ -177,7 +182,7 @@ Client client_of(const Config& config, const std::string& sockets) {
   const Duration connect_timeout = config.duration("connect_timeout");
   const Duration heartbeat = duration_or(::getenv("HOSTMESH_HEARTBEAT_TIMEOUT"), kHeartbeatTimeout);
   return Client({.program = local_path(config.text("ssh")),
-                 .config_file = readable_file("ssh_config", config.text("ssh_config")),
+                 .config_file = trusted_file("ssh_config", config.text("ssh_config")),
                  .options = config.list("ssh_options"),
                  .strict_host_keys = unknown == "fail" ? "yes" : "accept-new",
                  .connect_timeout = whole_seconds(connect_timeout),

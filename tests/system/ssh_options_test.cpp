@@ -1,4 +1,5 @@
 // The allocator ssh: that each option does what it says.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -163,6 +164,24 @@ TEST_F(SshOptions, ValuesThatCannotBeAreToldBeforeAnythingStarts) {
     if (!sshd_) start_lab();
     configure(option);
     EXPECT_TRUE(says(failure("hosts=1"), why)) << option;
+  }
+}
+
+// What they say, or are, is run here or over there.
+TEST_F(Ssh, FilesThatOthersCanWriteToAreNotUsed) {
+  start_lab();
+  const std::filesystem::path file = write_file("open", "node1\n");
+  ASSERT_EQ(::chmod(file.c_str(), 0666), 0);
+  for (const std::string option : {"hosts_file", "ssh_config", "push_file"}) {
+    write_file("plugins.yaml",
+               "plugin_path: [" + (bin("..") / "lib/hostmesh/plugins").lexically_normal().string() +
+                   "]\nallocators:\n  lab: {plugin: ssh, options: {hosts: [node1], push: true, " + option +
+                   ": " + file.string() + "}}\n");
+    EXPECT_TRUE(says(failure("hosts=1"), file.string() +
+                                             " is not used: it can be written to by others (mode 0666); "
+                                             "try: chmod go-w " +
+                                             file.string()))
+        << option;
   }
 }
 
