@@ -23,12 +23,13 @@ TEST(MeshMessages, BytesOfAProcTemplateAreFixed) {
                           .working_directory = "/",
                           .stderr_use = ProcTemplate::Stderr::kWithStdout};
 
-  EXPECT_EQ(wire::encode(proc), (Bytes{22, 0, 0, 0,                     // its length
+  EXPECT_EQ(wire::encode(proc), (Bytes{23, 0, 0, 0,                     // its length
                                        1,  2,                           // the kind
                                        1,  0, 0, 0, 1,   0, 0, 0, 'a',  // argv
                                        0,  0, 0, 0,                     // environment
                                        1,  0, 0, 0, '/',                // the folder
-                                       1,  2}));                        // stderr
+                                       1,  2,                           // stderr
+                                       0}));                            // takes_hosts_own
 }
 
 // As a client of an earlier version sends it.

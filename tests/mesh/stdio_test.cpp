@@ -60,7 +60,7 @@ TEST_F(Stdio, AHostThatDoesNotComeUpIsAnErrorWithAllThatItSaid) {
 TEST_F(Stdio, MoreRanksThanPlacesIsAnErrorThatSaysSo) {
   const Error error = error_of([&] { hosts({{"hosts", 9}}); });
 
-  EXPECT_NE(error.text().find("rank 8 has no place: 8 hosts with 1 slot each"), std::string::npos)
+  EXPECT_NE(error.text().find("rank 8 has no place: 8 hosts have 8 slots in all"), std::string::npos)
       << error.text();
 }
 

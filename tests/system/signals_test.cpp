@@ -434,7 +434,7 @@ TEST_F(Interrupt, WhatCommandsSayAtTheirEndReachesASlowReader) {
       EXPECT_GT(lines.size(), kLines + 1U);
       EXPECT_TRUE(lines.back().starts_with("{\"event\":\"end\"")) << lines.back();
     }
-    EXPECT_EQ(hostmesh.err(), "");
+    EXPECT_EQ(hostmesh.err().find("output is lost"), std::string::npos) << hostmesh.err();
   }
 }
 

@@ -178,7 +178,10 @@ TEST_F(Ssh, AFolderThatTheLoginMayNotEnterIsAsOneThatIsNotThere) {
   const auto closed = folder() / "closed";
   std::filesystem::create_directory(closed);
   std::filesystem::permissions(closed, std::filesystem::perms::owner_all);
-  std::filesystem::permissions(folder(), std::filesystem::perms::all);
+  std::filesystem::permissions(folder(),
+                               std::filesystem::perms::owner_all | std::filesystem::perms::group_read |
+                                   std::filesystem::perms::group_exec | std::filesystem::perms::others_read |
+                                   std::filesystem::perms::others_exec);
   start_lab(
       "ForceCommand cd / && exec setpriv --reuid 65534 --regid 65534 --clear-groups "
       "sh -c \"$SSH_ORIGINAL_COMMAND\"");

@@ -351,7 +351,7 @@ class Run {
       }
       // Before the wait, which may be long: a command that writes no more is stopped all the same.
       if (printer_.consumer_gone() && !stopping) {
-        if (status == 0) status = 128 + SIGPIPE;
+        if (status == 0) status = 128 + (signal_ != 0 ? signal_.load() : SIGPIPE);
         stop_all();
       }
       if (!event) event = events_.pop(printer_.due());

@@ -8,19 +8,19 @@ namespace hostmesh {
 
 // Transitions. Each row: phase, event -> next phase: actions. What is not listed is ignored.
 //
+// clang-format off
 //   any        carried           -> the same: what says watchdog below for silence says host watchdog
 //   Launching  waiting           -> Waiting: no deadline
 //   Waiting    placed            -> Launching: deadline launch
 //   In the rows of Launching, which hold for Waiting as well:
 //   Launching  launched          -> Created: created; deadline hello    (plain -> Running: created, running)
 //   Launching  launched, after stop or kill
-//                                -> Stopping: created, and TERM or KILL again; the escalation goes on where
-//                                it is
+//                                -> Stopping: created; after kill KILL again; the escalation goes on
 //   Launching  launch_failed     -> Stopped: failed                     (after a Hello: send_stop, failed)
-//   Launching  deadline          -> Stopped: lifeline closed, KILL, failed; should it appear later, KILL
-//   again Launching  stop              -> Launching: lifeline closed, TERM; deadline kill   (after a Hello:
-//   send_stop) Launching  kill, violated    -> Launching: lifeline closed, KILL; deadline kill Launching
-//   deadline, after stop or kill
+//   Launching  deadline          -> Stopped: lifeline closed, KILL, failed; KILL again should it appear later
+//   Launching  stop              -> Launching: lifeline closed, TERM; deadline kill  (after a Hello: send_stop)
+//   Launching  kill, violated    -> Launching: lifeline closed, KILL; deadline kill
+//   Launching  deadline, after stop or kill
 //                                -> next step: graceful -> TERM -> KILL -> Stopped: failed, given up
 //   Launching  hello, disconnected
 //                                -> Launching: kept, and done right after `created` as if it came then,
@@ -39,6 +39,7 @@ namespace hostmesh {
 //   Stopping   deadline          -> next step: graceful -> TERM -> KILL -> Stopped, given up
 //   any but Stopped  kill        -> Stopping: KILL; deadline kill
 //   any but Stopped  exited      -> Stopped: stopped(first known reason)
+// clang-format on
 
 namespace {
 
@@ -93,10 +94,11 @@ void ChildMachine::launched(TimePoint now) {
   if (step_ != Step::kNone) {
     enter_stopping();
     actions_.created();
-    // The launcher has been told. One that knows nothing of signals before its launch has dropped it.
-    if (step_ != Step::kGraceful) {
+    // The launcher has been told; its child ends, or the next step comes. After KILL there is none, and a
+    // launcher that knows nothing of signals before its launch has dropped it.
+    if (step_ == Step::kKill) {
       actions_.close_lifeline();
-      actions_.signal(step_ == Step::kKill ? SIGKILL : SIGTERM);
+      actions_.signal(SIGKILL);
     }
     return;
   }
