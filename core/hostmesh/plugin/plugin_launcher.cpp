@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -59,6 +60,17 @@ constexpr std::size_t kLastLines = 20;
 constexpr std::size_t kLeastEcho = 8;              // bytes; less may be in any line
 constexpr std::size_t kMostEarlyStderr = 1 << 20;  // bytes; what exceeds them is only in the last lines
 
+// In hexadecimal digits; a request may be written so.
+static bool has_long_number(std::string_view line) {
+  constexpr std::size_t kLong = 100;
+  std::size_t digits = 0;
+  for (const char c : line) {
+    digits = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ? digits + 1 : 0;
+    if (digits == kLong) return true;
+  }
+  return false;
+}
+
 struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::State> {
   enum class Phase : std::uint8_t { kLaunching, kLaunched };
   struct Launch {
@@ -81,13 +93,17 @@ struct PluginLauncher::State : std::enable_shared_from_this<PluginLauncher::Stat
     LineTail last_lines{kLastLines};
     std::string first_line_sent;
 
-    // A terminal, or a program like cat, sends back what it is sent, secrets included.
+    // A terminal, or a program like cat, sends back what it is sent, secrets included; a terminal shows a
+    // zero byte as "^@".
+    bool is_sent(const std::string& line) const {
+      const bool is_first = first_line_sent.size() >= kLeastEcho && line.find(first_line_sent) != line.npos;
+      return is_first || line.find("^@") != line.npos || line.find('\0') != line.npos ||
+             has_long_number(line);
+    }
     std::vector<std::string> words() const {
       std::vector<std::string> lines = last_lines.lines();
-      if (first_line_sent.size() < kLeastEcho) return lines;
-      const auto echo = std::find_if(lines.begin(), lines.end(), [this](const std::string& line) {
-        return line.find(first_line_sent) != std::string::npos;
-      });
+      const auto echo =
+          std::find_if(lines.begin(), lines.end(), [this](const std::string& line) { return is_sent(line); });
       if (echo == lines.end()) return lines;
       lines.erase(echo, lines.end());
       lines.emplace_back("(what was sent to it came back)");
