@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -23,6 +24,7 @@
 #include <vector>
 
 #include "actors.hpp"
+#include "attributes.hpp"
 #include "child.hpp"
 #include "hostmesh/mesh/child_main.hpp"
 #include "hostmesh/process/fork_server.hpp"
@@ -85,11 +87,15 @@ int exit_with(const Arguments& arguments) {
   return number(arguments, 0);
 }
 
-// Dies of a signal, without a core file.
+// NUMBER [core]: dies of this signal, without a core file, or with one that is as big as it may be.
 int die_of(const Arguments& arguments) {
   const int which = number(arguments, 0);
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
+  rlimit core{0, 0};
+  if (arguments.size() > 1) {
+    ::getrlimit(RLIMIT_CORE, &core);
+    core.rlim_cur = core.rlim_max;
+  }
+  ::setrlimit(RLIMIT_CORE, &core);
   ::signal(which, SIG_DFL);
   sigset_t only;
   sigemptyset(&only);
@@ -161,6 +167,32 @@ int print(const Arguments& arguments) {
   const std::string text = argument(arguments, 1);
   write_all(argument(arguments, 0) == "stderr" ? STDERR_FILENO : STDOUT_FILENO, text.data(), text.size());
   return number(arguments, 2);
+}
+
+// STREAM COUNT INTERVAL_MS: lines that say when they were written, in nanoseconds of the machine's clock;
+// then it waits.
+int tick(const Arguments& arguments) {
+  const int fd = argument(arguments, 0) == "stderr" ? STDERR_FILENO : STDOUT_FILENO;
+  const timespec interval{.tv_sec = 0, .tv_nsec = number(arguments, 2) * 1'000'000L};
+  for (int i = 0; i < number(arguments, 1); ++i) {
+    ::nanosleep(&interval, nullptr);
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const std::string line =
+        "tick " + std::to_string(i) + " " + std::to_string(now.tv_sec * 1'000'000'000LL + now.tv_nsec) + "\n";
+    write_all(fd, line.data(), line.size());
+  }
+  wait_for_ever();
+}
+
+// FOLDER: leaves an empty file there, named after its pid; then it waits.
+int leave_mark(const Arguments& arguments) {
+  const std::string file = argument(arguments, 0) + "/" + std::to_string(::getpid());
+  const int fd = ::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  if (fd < 0) return kIoStatus;
+  ::close(fd);
+  say_ready();
+  wait_for_ever();
 }
 
 // Reads stdin to its end and says how much of what it was.
@@ -261,17 +293,6 @@ void describe_descriptors(std::string& out) {
   ::closedir(folder);
 }
 
-void describe_limits(std::string& out) {
-  const std::pair<const char*, decltype(RLIMIT_NOFILE)> kLimits[] = {
-      {"nofile", RLIMIT_NOFILE}, {"core", RLIMIT_CORE}, {"stack", RLIMIT_STACK}, {"nproc", RLIMIT_NPROC}};
-  for (const auto& [name, which] : kLimits) {
-    rlimit limit{};
-    ::getrlimit(which, &limit);
-    out += std::string("limit ") + name + " " + std::to_string(limit.rlim_cur) + " " +
-           std::to_string(limit.rlim_max) + "\n";
-  }
-}
-
 // Everything that a launcher hands down, one fact a line: NAME VALUE...
 int describe(const std::vector<std::string>& whole_argv) {
   std::string out;
@@ -285,14 +306,16 @@ int describe(const std::vector<std::string>& whole_argv) {
   out += "session " + std::to_string(::getsid(0)) + "\n";
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
-    for (const char* field : {"SigBlk:", "SigIgn:", "SigCgt:"}) {
+    for (const char* field : {"SigBlk:", "SigIgn:", "SigCgt:", "SigPnd:", "ShdPnd:"}) {
       const std::size_t size = std::strlen(field);
       if (line.compare(0, size, field) == 0) {
         out += std::string(field, size - 1) + " " + line.substr(line.find_first_not_of(" \t", size)) + "\n";
       }
     }
   }
-  describe_limits(out);
+  for (const auto& [name, value] : hostmesh::payload::attributes()) {
+    out += "has " + escaped(name) + " " + escaped(value) + "\n";
+  }
   say(out + "end\n");
   return 0;
 }
@@ -319,9 +342,11 @@ int main(int argc, char** argv) {
                                                           {"freeze", freeze},
                                                           {"grandchild", grandchild},
                                                           {"ignore-term", ignore_term},
+                                                          {"leave-mark", leave_mark},
                                                           {"print", print},
                                                           {"signal", die_of},
                                                           {"tell-signals", tell_signals},
+                                                          {"tick", tick},
                                                           {"until-stdin-ends", until_stdin_ends},
                                                           {"wait", wait_for_signal},
                                                           {"write", write_pattern}};

@@ -57,6 +57,18 @@ TEST(ConformanceFormats, TellPeopleWhatWasExpectedAndSeenAndWhatLedThere) {
   }
 }
 
+// A hundred lines more would push the reason off the screen.
+TEST(ConformanceFormats, TellPeopleWhyAPluginCannotBeUsedAndNotWhatWasSkippedForIt) {
+  Report report = a_report();
+  report.outcomes.back().why = std::string(kNotUsable) + ": a.bad";
+
+  const std::string text = shown_as("", report);
+
+  EXPECT_TRUE(contains(text, "FAIL  a.bad")) << text;
+  EXPECT_FALSE(contains(text, "b.other")) << text;
+  EXPECT_TRUE(contains(text, "1 skipped")) << text;
+}
+
 TEST(ConformanceFormats, TapCountsAWarningAsNoFailure) {
   const std::string text = shown_as("tap");
 

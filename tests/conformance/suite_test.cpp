@@ -1,5 +1,6 @@
 // The whole suite, through the command line, against plugins that conform and plugins that do not.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <fstream>
@@ -129,6 +130,33 @@ TEST_F(ConformanceSuite, EndsAtOnceWhenItIsInterrupted) {
               std::string::npos)
         << suite.err();
   }
+}
+
+// The plugin has done nothing wrong.
+TEST_F(ConformanceSuite, HasNoVerdictOnAMachineThatHasNoDescriptorsLeft) {
+  StartOptions suite = hostmesh({"conformance", "--plugin", stock("process"), "--only",
+                                 "order.*,alloc.*,launch.*", "--patience", kPatience});
+  suite.argv.insert(suite.argv.begin(), {"prlimit", "--nofile=36:36"});
+  Running running(suite);
+
+  EXPECT_TRUE(running.finish(kWholeSuite));
+
+  EXPECT_EQ(running.status(), 2) << running.out() << running.err();
+  EXPECT_NE(running.err().find("no verdict"), std::string::npos) << running.err();
+}
+
+TEST_F(ConformanceSuite, HasNoVerdictOnAMachineThatHasNoProcessesLeft) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may become a user who has no other processes";
+  StartOptions suite = hostmesh({"conformance", "--plugin", stock("process"), "--only",
+                                 "order.*,alloc.*,launch.*", "--patience", kPatience});
+  suite.argv.insert(suite.argv.begin(), {"setpriv", "--reuid=65432", "--regid=65432", "--clear-groups",
+                                         "prlimit", "--nproc=30:30"});
+  Running running(suite);
+
+  EXPECT_TRUE(running.finish(kWholeSuite));
+
+  EXPECT_EQ(running.status(), 2) << running.out() << running.err();
+  EXPECT_NE(running.err().find("no verdict"), std::string::npos) << running.err();
 }
 
 TEST_F(ConformanceSuite, IsWhatThePageSays) {

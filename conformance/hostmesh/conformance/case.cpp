@@ -31,8 +31,8 @@ const std::vector<Case>& all_cases() {
   static const std::vector<Case> cases = [] {
     std::vector<Case> all;
     for (const auto& group :
-         {load_cases, config_cases, order_cases, alloc_cases, launch_cases, files_cases, output_cases,
-          stop_cases, orphans_cases, detect_cases, secure_cases, scale_cases}) {
+         {load_cases, config_cases, order_cases, alloc_cases, launch_cases, files_cases, inherited_cases,
+          client_cases, output_cases, stop_cases, orphans_cases, detect_cases, secure_cases, scale_cases}) {
       for (const Case& each : group()) all.push_back(each);
     }
     return all;

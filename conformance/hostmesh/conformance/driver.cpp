@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -29,6 +31,14 @@ constexpr std::size_t kMostEvents = 1000;
 constexpr std::size_t kMostStderr = 64 * 1024;
 constexpr std::size_t kLastLines = 20;
 constexpr Duration kSweepTime = std::chrono::seconds(5);
+
+// Of a case's process that has ended without a verdict: its last words are all that there is.
+bool tells_of_exhaustion(const std::string& text) {
+  for (const int number : {EAGAIN, EMFILE, ENFILE, ENOMEM}) {
+    if (text.find(std::strerror(number)) != std::string::npos) return true;
+  }
+  return text.find("std::bad_alloc") != std::string::npos;
+}
 
 std::vector<std::string> last_lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -142,7 +152,7 @@ class Driver {
       return report_.outcomes[i].verdict == Outcome::Verdict::kPassed;
     };
     if (index > 0 && !passed(0))
-      return skip("the plugin cannot be used: " + std::string(options_.cases[0]->id));
+      return skip(std::string(kNotUsable) + ": " + std::string(options_.cases[0]->id));
     if (index > 0) {
       const std::string why = why_not(each, report_.plugin);
       if (!why.empty()) return skip(why);
@@ -222,6 +232,12 @@ class Driver {
       outcome.verdict = Outcome::Verdict::kFailed;
       outcome.expected = "the case comes to an end";
       outcome.seen = worker.out_of_time ? "its process hung and was killed" : "its process " + how;
+      if (!worker.out_of_time && tells_of_exhaustion(worker.stderr_text)) {
+        outcome.verdict = Outcome::Verdict::kUnusable;
+        outcome.why = "no verdict, for the machine lacks something: the process of " +
+                      std::string(outcome.which->id) + " " + how +
+                      "; its last words: " + last_lines_of(worker.stderr_text).back();
+      }
     }
     if (outcome.verdict == Outcome::Verdict::kFailed) outcome.last_lines = last_lines_of(worker.stderr_text);
     // Not inside an event of this very worker.

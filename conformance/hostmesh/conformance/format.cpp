@@ -80,6 +80,8 @@ class ForPeople final : public Formatter {
       case Verdict::kPassed:
         return print("ok    " + id + " (" + seconds(outcome.took) + "s)\n");
       case Verdict::kSkipped:
+        // Of all cases, and the one that says why would be off the screen.
+        if (outcome.why.starts_with(kNotUsable)) return;
         return print("skip  " + id + ": " + outcome.why + "\n");
       case Verdict::kUnusable:
         return print("?     " + id + ": " + outcome.why + "\n");

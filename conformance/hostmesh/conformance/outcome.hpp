@@ -2,11 +2,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hostmesh/conformance/case.hpp"
 
 namespace hostmesh::conformance {
+
+// What the reason begins with for which each case but the first is skipped when the plugin cannot be used.
+inline constexpr std::string_view kNotUsable = "the plugin cannot be used";
 
 struct Event {
   Duration at{};  // since the case began

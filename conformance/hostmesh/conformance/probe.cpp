@@ -27,7 +27,7 @@ struct Probe::Engine {
   bool stuck = false;
 };
 
-Probe::Probe(Stage& stage)
+Probe::Probe(Stage& stage, const Options& options)
     : stage_(stage),
       record_(std::make_shared<Recorder>([&stage](const std::string& event) { stage.note(event); })),
       engine_(std::make_shared<Engine>()) {
@@ -35,10 +35,10 @@ Probe::Probe(Stage& stage)
   engine_->thread = value_or_throw(start_thread(
       "hm-reactor", [engine = engine_] { engine->reactor.run(); }, ThreadSignals::kInherited));
   auto failure = std::make_shared<std::optional<Error>>();
-  on_reactor("create", [this, &subject, failure] {
-    auto made =
-        subject.plugin->create(engine_->reactor, *engine_->launch_thread, subject.options, record_->events(),
-                               {.commands = {.registry = stage_.registry()}, .observer = record_});
+  on_reactor("create", [this, &subject, limit = options.descriptor_limit, failure] {
+    auto made = subject.plugin->create(
+        engine_->reactor, *engine_->launch_thread, subject.options, record_->events(),
+        {.commands = {.descriptor_limit = limit, .registry = stage_.registry()}, .observer = record_});
     if (made) {
       engine_->launcher = *std::move(made);
     } else {
@@ -65,6 +65,7 @@ Probe::~Probe() {
 
 void Probe::on_reactor(const std::string& call, const std::function<void()>& work) {
   if (engine_->stuck) return;
+  if (std::this_thread::get_id() == engine_->thread.get_id()) return work();
   const auto done = std::make_shared<std::promise<void>>();
   auto finished = done->get_future();
   engine_->reactor.post([engine = engine_, done, work] {
@@ -125,7 +126,7 @@ Seen Probe::await_output(LaunchId id, const std::string& text) {
 Seen Probe::await(LaunchId id, const std::string& what, const std::function<bool(const Seen&)>& enough) {
   if (!record_->wait_seen(id, stage_.deadline(), enough)) {
     stage_.fail("launch " + std::to_string(id) + " (" + launched_as_.at(id - 1) + ") " + what,
-                "when the time of the case was over: " + seen(id).text());
+                "when the time of the case was over, which --patience makes longer: " + seen(id).text());
   }
   return seen(id);
 }

@@ -10,7 +10,10 @@
 #pragma once
 
 #include <csignal>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +24,13 @@ namespace hostmesh::conformance {
 
 class Probe {
  public:
+  struct Options {
+    std::optional<std::uint64_t> descriptor_limit;  // of the launches
+  };
+
   // Makes the instance.
-  explicit Probe(Stage& stage);
+  explicit Probe(Stage& stage) : Probe(stage, Options{}) {}
+  Probe(Stage& stage, const Options& options);
   // Destroys the instance if the case has not.
   ~Probe();
   Probe(const Probe&) = delete;
@@ -35,6 +43,9 @@ class Probe {
   void pause_output(LaunchId id);
   void resume_output(LaunchId id);
   void destroy();
+  // Runs `work` on the thread that calls the plugin; it may call launch(), signal() and close_stdin(). Until
+  // it returns, the host makes nothing of what the plugin reports, which only the record sees.
+  void on_host_thread(const std::function<void()>& work) { on_reactor("a call of the host's", work); }
 
   // ---- what it then sees; each fails the case when it does not come in time ----
   Seen await_launched(LaunchId id);
@@ -50,7 +61,8 @@ class Probe {
 
  private:
   struct Engine;
-  // On the reactor; `call` says what for. Fails when it has not come back at the deadline.
+  // On the reactor, or at once when this is its thread; `call` says what for. Fails when it has not come back
+  // at the deadline.
   void on_reactor(const std::string& call, const std::function<void()>& work);
 
   Stage& stage_;

@@ -1,7 +1,10 @@
 #include "hostmesh/conformance/recorder.hpp"
 
 #include <algorithm>
+#include <sstream>
 #include <utility>
+
+#include "hostmesh/process/descendants.hpp"
 
 namespace hostmesh::conformance {
 
@@ -9,6 +12,15 @@ namespace {
 
 std::string launch_text(LaunchId id) {
   return id == 0 ? std::string() : " of launch " + std::to_string(id);
+}
+
+// For how long the calling thread has been ready to run so far and had no processor.
+Duration waited_for_a_processor() {
+  std::istringstream text(read_proc_file("/proc/thread-self/schedstat").value_or(""));
+  std::int64_t ran_ns = 0;
+  std::int64_t waited_ns = 0;
+  text >> ran_ns >> waited_ns;
+  return std::chrono::nanoseconds(waited_ns);
 }
 
 }  // namespace
@@ -85,16 +97,24 @@ std::size_t Recorder::taken_back(LaunchId id) const {
 void Recorder::on_call(std::string_view call, LaunchId id) {
   add("the host calls " + std::string(call) + launch_text(id), [&] {
     calls_.push_back(
-        {.call = std::string(call), .id = id, .began = Clock::now(), .took = {}, .exception = {}});
+        {.call = std::string(call), .id = id, .began = {}, .took = {}, .own = {}, .exception = {}});
   });
+  // To note it may have taken a while.
+  const std::lock_guard lock(mutex_);
+  waited_before_call_ = waited_for_a_processor();
+  calls_.back().began = Clock::now();
 }
 
 void Recorder::on_return(std::string_view call, LaunchId id) {
+  const TimePoint now = Clock::now();
+  const Duration waited = waited_for_a_processor();
   add({}, [&] {
     const auto last = std::find_if(calls_.rbegin(), calls_.rend(), [&](const HostCallSeen& each) {
       return each.call == call && each.id == id && !each.took;
     });
-    if (last != calls_.rend()) last->took = Clock::now() - last->began;
+    if (last == calls_.rend()) return;
+    last->took = now - last->began;
+    last->own = std::max(Duration::zero(), *last->took - (waited - waited_before_call_));
   });
 }
 

@@ -54,6 +54,10 @@ struct HostCallSeen {
   LaunchId id = 0;
   TimePoint began;
   std::optional<Duration> took;  // none while it is inside
+  // `took` without the time in which its thread was ready to run and had no processor: what the call takes on
+  // a machine that has nothing else to do, whatever this one does. As `took` where the kernel does not count
+  // that.
+  std::optional<Duration> own;
   std::string exception;
 };
 
@@ -98,6 +102,7 @@ class Recorder final : public PluginObserver {
   std::vector<RawReport> reports_;
   std::vector<Dropped> dropped_;
   std::vector<HostCallSeen> calls_;
+  Duration waited_before_call_{};  // for a processor
   std::vector<LaunchId> taken_back_;
 };
 

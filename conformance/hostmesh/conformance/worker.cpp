@@ -119,8 +119,11 @@ void run_as_worker(const Case& which, const SubjectChoice& choice, double patien
   static Line line;  // until the process ends, which other threads may outlive this function to see
   ::unsetenv(kEnvCase);
   ::signal(SIGPIPE, SIG_IGN);
-  const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_CORE, &no_core);
+  // Of cases that crash; one that wants a core raises it again.
+  rlimit core{};
+  ::getrlimit(RLIMIT_CORE, &core);
+  core.rlim_cur = 0;
+  ::setrlimit(RLIMIT_CORE, &core);
   static_cast<void>(become_subreaper());
 
   Result result;

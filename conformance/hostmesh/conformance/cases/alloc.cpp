@@ -226,6 +226,26 @@ void no_ranks(Stage& stage) {
   stage.expect(refused, "an extent without ranks is refused at once", "it was not");
 }
 
+// The plugin sees that as a launch of the same rank and the next incarnation.
+void respawn(Stage& stage) {
+  Fleet fleet(stage);
+  auto procs = fleet.allocate(
+      {.extent = {{"x", 2}}, .respawn = {.max_restarts = 2, .backoff = std::chrono::milliseconds(1)}},
+      fleet.child({"child", "dies_after_hello"}));
+  procs.await_end();
+
+  expect_complete(stage, procs.states());
+  for (Rank rank = 0; rank < 2; ++rank) {
+    std::set<std::string> keys;
+    for (const ProcCreated& each : procs.of<ProcCreated>()) {
+      if (each.rank == rank) keys.insert(each.create_key.text());
+    }
+    stage.equal(
+        "the number of procs that rank " + std::to_string(rank) + " has had, which may be restarted twice",
+        keys.size(), 3U);
+  }
+}
+
 void kill_all(Stage& stage) {
   Fleet fleet(stage);
   auto procs = fleet.allocate(of({{"x", 4}}));
@@ -386,6 +406,12 @@ const std::vector<Case>& alloc_cases() {
        .needs = any,
        .rule = "spec.hpp, validate",
        .run = no_ranks,
+       .builds_on = base},
+      {.id = "alloc.respawn",
+       .sentence = "A rank whose proc ends is started anew, as often as the allocation says.",
+       .needs = needs::kProcesses,
+       .rule = "spec.hpp, RespawnPolicy",
+       .run = respawn,
        .builds_on = base},
       {.id = "alloc.kill",
        .sentence = "An allocation that is killed comes to its end, and none of its procs has the time to "

@@ -19,5 +19,7 @@ const std::vector<Case>& detect_cases();
 const std::vector<Case>& secure_cases();
 const std::vector<Case>& scale_cases();
 const std::vector<Case>& files_cases();
+const std::vector<Case>& inherited_cases();
+const std::vector<Case>& client_cases();
 
 }  // namespace hostmesh::conformance

@@ -1,6 +1,7 @@
 // Group output: what a launch writes, and how it comes; and what it reads.
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -158,6 +159,48 @@ void closed_by_the_launch(Stage& stage) {
   stage.expect(!ended, "a launch that closes its output still runs", probe.seen(launch).text());
 }
 
+// Nothing says that more is to come, and nothing that it has ended.
+void while_it_runs(Stage& stage) {
+  for (const std::string stream : {"stdout", "stderr"}) {
+    Probe probe(stage);
+    const LaunchId launch = probe.launch(stage.payload({"tick", stream, "3", "1"}));
+    probe.await(launch, "writes three lines to " + stream + ", which come while it runs",
+                [&](const Seen& seen) {
+                  const std::string& text = stream == "stdout" ? seen.out : seen.err;
+                  return text.find("tick 2 ") != std::string::npos;
+                });
+    stage.expect(!probe.seen(launch).ended, "it still runs", probe.seen(launch).text());
+  }
+}
+
+// Each line says when it was written. One that comes late may have met a busy machine, so the quickest
+// counts.
+void at_once(Stage& stage) {
+  constexpr int kLines = 6;
+  constexpr Duration kUsual = std::chrono::milliseconds(50);
+  for (const std::string stream : {"stdout", "stderr"}) {
+    Probe probe(stage);
+    const LaunchId launch = probe.launch(stage.payload({"tick", stream, std::to_string(kLines), "10"}));
+    Duration quickest = Duration::max();
+    for (int i = 0; i < kLines; ++i) {
+      const std::string word = "tick " + std::to_string(i) + " ";
+      const auto whole_line = [&](const Seen& seen) -> std::string {
+        const std::string& text = stream == "stdout" ? seen.out : seen.err;
+        const std::size_t at = text.find(word);
+        const std::size_t end = at == std::string::npos ? at : text.find('\n', at);
+        return end == std::string::npos ? "" : text.substr(at + word.size(), end - at - word.size());
+      };
+      const Seen seen = probe.await(launch, "writes line " + std::to_string(i) + " to " + stream,
+                                    [&](const Seen& now) { return !whole_line(now).empty(); });
+      const std::chrono::nanoseconds written(std::stoll(whole_line(seen)));
+      quickest = std::min<Duration>(quickest, Clock::now().time_since_epoch() - written);
+    }
+    stage.expect(
+        quickest <= stage.scaled(kUsual), "lines that come one by one on " + stream + " come at once",
+        "the quickest of " + std::to_string(kLines) + " came " + hostmesh::to_string(quickest) + " late");
+  }
+}
+
 }  // namespace
 
 const std::vector<Case>& output_cases() {
@@ -183,6 +226,18 @@ const std::vector<Case>& output_cases() {
        .needs = output,
        .rule = kOutput,
        .run = streams_apart,
+       .builds_on = base},
+      {.id = "output.while-it-runs",
+       .sentence = "What a launch writes comes while it runs, on both streams.",
+       .needs = output,
+       .rule = kOutput,
+       .run = while_it_runs,
+       .builds_on = base},
+      {.id = "output.at-once",
+       .sentence = "What a launch writes comes when it is written, within 50 ms.",
+       .needs = output | needs::kSameMachine,
+       .rule = kOutput,
+       .run = at_once,
        .builds_on = base},
       {.id = "output.pause-and-resume",
        .sentence = "Between pause_output and resume_output nothing comes, and nothing is lost.",

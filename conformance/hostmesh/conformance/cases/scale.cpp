@@ -1,10 +1,15 @@
 // Group scale: many at once, and many times.
 #include <dirent.h>
+#include <malloc.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <sstream>
 
 #include "hostmesh/conformance/cases/cases.hpp"
 #include "hostmesh/conformance/fleet.hpp"
+#include "hostmesh/conformance/folder.hpp"
 #include "hostmesh/conformance/probe.hpp"
 #include "hostmesh/process/descendants.hpp"
 
@@ -109,6 +114,65 @@ void many_allocations(Stage& stage) {
   expect_no_growth(stage, before, Held());
 }
 
+// More than a plugin may care to keep apart, all alive at once.
+void one_process_each(Stage& stage) {
+  constexpr std::size_t kLaunches = 48;
+  const Folder folder;
+  Probe probe(stage);
+  std::vector<LaunchId> launches;
+  for (std::size_t i = 0; i < kLaunches; ++i) {
+    launches.push_back(probe.launch(stage.payload({"leave-mark", folder.path().string()})));
+  }
+  for (const LaunchId launch : launches) probe.await_output(launch, "ready ");
+  const auto marks = [&] {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder.path()), {}));
+  };
+  // One that is too many may still be on its way.
+  probe.record().wait(stage.within(std::chrono::milliseconds(200)), [&] { return marks() > kLaunches; });
+  stage.equal("the number of processes that were started for " + std::to_string(kLaunches) + " launches",
+              marks(), kLaunches);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kIsSanitized = true;
+#else
+constexpr bool kIsSanitized = false;
+#endif
+
+// What this process has in memory that is its own, in KiB.
+std::size_t own_memory_kib() {
+  ::malloc_trim(0);
+  std::istringstream status(read_proc_file("/proc/self/status").value_or(""));
+  for (std::string name; status >> name;) {
+    std::size_t kib = 0;
+    if (name == "RssAnon:" && status >> kib) return kib;
+  }
+  return 0;
+}
+
+void memory(Stage& stage) {
+  if (kIsSanitized) stage.skip("a sanitizer keeps what is freed");
+  constexpr int kAtATime = 50;
+  constexpr std::size_t kMost_kib = 4;  // for each launch, of which most is what the suite itself records
+  Probe probe(stage);
+  const auto launch = [&](int count) {
+    for (int i = 0; i < count; i += kAtATime) {
+      std::vector<LaunchId> launches;
+      for (int k = 0; k < kAtATime; ++k) launches.push_back(probe.launch(stage.payload({"exit", "0"})));
+      for (const LaunchId each : launches) probe.await_end(each);
+    }
+  };
+  launch(100);
+  const std::size_t before = own_memory_kib();
+
+  launch(1000);
+
+  const std::size_t after = own_memory_kib();
+  stage.note("memory: " + std::to_string(before) + " KiB before, " + std::to_string(after) + " KiB after");
+  stage.expect(after <= before + 1000 * kMost_kib, "a thousand launches leave less than 4 MiB in memory",
+               std::to_string((after - before) / 1024) + " MiB more than before");
+}
+
 }  // namespace
 
 const std::vector<Case>& scale_cases() {
@@ -132,6 +196,20 @@ const std::vector<Case>& scale_cases() {
        .deadline = std::chrono::seconds(30),
        .rule = "abi.h, hostmesh_instance",
        .run = many_launches,
+       .builds_on = "order.every-launch-ends"},
+      {.id = "scale.one-process-each",
+       .sentence = "Each launch is one process, however many there are at once.",
+       .needs = needs::kProcesses | needs::kSameMachine | needs::kOutput,
+       .deadline = std::chrono::seconds(30),
+       .rule = "abi.h, launch",
+       .run = one_process_each,
+       .builds_on = "order.every-launch-ends"},
+      {.id = "scale.memory",
+       .sentence = "A thousand launches that have ended leave nothing in the memory of the client.",
+       .needs = needs::kProcesses | needs::kSameMachine,
+       .deadline = std::chrono::seconds(60),
+       .rule = "abi.h, hostmesh_instance",
+       .run = memory,
        .builds_on = "order.every-launch-ends"},
       {.id = "scale.many-instances",
        .sentence = "Thirty instances leave no descriptor, no thread and no child behind.",

@@ -4,11 +4,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 
 #include "hostmesh/base/fd.hpp"
 #include "hostmesh/conformance/cases/cases.hpp"
+#include "hostmesh/conformance/own_pids.hpp"
 #include "hostmesh/conformance/probe.hpp"
 
 namespace hostmesh::conformance {
@@ -57,20 +60,96 @@ void only_its_launch(Stage& stage) {
   }
 }
 
+// True when the plugin says nothing of the launch itself, because it has the host run it.
+bool host_runs(Probe& probe, LaunchId launch) {
+  const auto reports = probe.record().reports_of(launch);
+  return std::any_of(reports.begin(), reports.end(),
+                     [](const RawReport& each) { return each.call == "spawn_local"; });
+}
+
+// On the host's thread: until the plugin has reported the end, which the host does not take notice of.
+void await_reported_end(Stage& stage, Probe& probe, LaunchId launch) {
+  probe.record().wait_reports(stage.deadline(), [&](const std::vector<RawReport>& reports) {
+    return std::any_of(reports.begin(), reports.end(), [&](const RawReport& each) {
+      return each.id == launch && (each.call == "exited" || each.call == "failed");
+    });
+  });
+}
+
+// The host passes on no signal for a launch of which it knows that it has ended. So it is kept from knowing.
 void signal_after_end(Stage& stage) {
   Probe probe(stage);
-  const LaunchId ended = probe.launch(stage.payload({"exit", "0"}));
-  probe.await_end(ended);
   const LaunchId bystander = probe.launch_ready(stage.payload({"exit-on-term", "5"}));
+  const LaunchId ended = probe.launch_ready(stage.payload({"until-stdin-ends", "0"}));
 
-  for (int i = 0; i < kRepeats; ++i) {
-    probe.signal(ended, SIGTERM);
-    probe.signal(ended, SIGKILL);
-  }
+  const auto signals = [&] {
+    for (int i = 0; i < kRepeats; ++i) {
+      probe.signal(ended, SIGTERM);
+      probe.signal(ended, SIGKILL);
+    }
+    probe.close_stdin(ended);
+  };
+  probe.on_host_thread([&] {
+    probe.close_stdin(ended);
+    if (host_runs(probe, ended)) return;
+    await_reported_end(stage, probe, ended);
+    signals();
+  });
+  probe.await_end(ended);
+  signals();
 
   probe.signal(bystander, SIGTERM);
   stage.equal("the end of a launch beside the one that had ended", probe.await_end(bystander).status,
               ExitStatus::exited(5));
+  for (const HostCallSeen& call : probe.record().calls()) {
+    stage.expect(call.exception.empty(), "a signal to a launch that has ended does nothing", call.exception);
+  }
+}
+
+// On the host's thread, after the end of `ended`: another launch, in the hope that it gets the same pid.
+std::optional<LaunchId> launch_with_pid(Stage& stage, Probe& probe, std::int64_t pid) {
+  if (!choose_next_pid(pid)) return std::nullopt;
+  const LaunchId launch = probe.launch(stage.payload({"exit-on-term", "5"}));
+  std::int64_t got = 0;
+  probe.record().wait_reports(stage.deadline(), [&](const std::vector<RawReport>& reports) {
+    const auto found = std::find_if(reports.begin(), reports.end(), [&](const RawReport& each) {
+      return each.id == launch && (each.call == "launched" || each.call == "failed");
+    });
+    if (found != reports.end()) got = found->number;
+    return found != reports.end();
+  });
+  return got == pid ? std::optional(launch) : std::nullopt;
+}
+
+// In a pid name space of its own, where the next pid can be chosen.
+void signal_after_reuse(Stage& stage) {
+  in_own_pids(stage, [](Stage& its) {
+    constexpr int kTries = 20;  // a thread that is started meanwhile takes a pid, too
+    Probe probe(its);
+    for (int i = 0; i < kTries; ++i) {
+      const LaunchId ended = probe.launch_ready(its.payload({"until-stdin-ends", "0"}));
+      if (host_runs(probe, ended)) its.skip("the host runs its launches");
+      const std::int64_t pid = probe.await_launched(ended).pid;
+      std::optional<LaunchId> bystander;
+      probe.on_host_thread([&] {
+        probe.close_stdin(ended);
+        await_reported_end(its, probe, ended);
+        bystander = launch_with_pid(its, probe, pid);
+        if (!bystander) return;
+        for (int k = 0; k < kRepeats; ++k) probe.signal(ended, SIGUSR2);
+      });
+      if (!bystander) continue;
+      its.note("launch " + std::to_string(*bystander) + " has the pid that launch " + std::to_string(ended) +
+               " had");
+      probe.await(
+          *bystander, "lives, as the signals were for the launch that had its pid before",
+          [](const Seen& seen) { return seen.ended || seen.out.find("ready ") != std::string::npos; });
+      probe.signal(*bystander, SIGTERM);
+      return its.equal("the end of the launch that has the pid now", probe.await_end(*bystander).status,
+                       ExitStatus::exited(5));
+    }
+    its.skip("no launch got a pid that had been another's");
+  });
 }
 
 // The launch, and a process that it has forked and that says the same.
@@ -242,9 +321,15 @@ const std::vector<Case>& stop_cases() {
        .builds_on = base},
       {.id = "stop.signal-after-end",
        .sentence = "A signal to a launch that has ended does nothing, however often.",
-       .needs = signals | needs::kExitStatus,
+       .needs = signals | needs::kExitStatus | needs::kLifeline,
        .rule = kSignal,
        .run = signal_after_end,
+       .builds_on = base},
+      {.id = "stop.signal-after-reuse",
+       .sentence = "A signal to a launch that has ended does not reach the process that has its pid now.",
+       .needs = signals | needs::kExitStatus | needs::kLifeline | needs::kSameMachine,
+       .rule = kSignal,
+       .run = signal_after_reuse,
        .builds_on = base},
       {.id = "stop.group",
        .sentence = "A signal reaches the whole process group of the launch.",

@@ -104,6 +104,7 @@ struct Failed {
   if (!plan.working_directory.empty() && ::chdir(plan.working_directory.c_str()) != 0) {
     say_failed(plan, Step::kFolder, errno);
   }
+  if (plan.setup.in_child != nullptr) plan.setup.in_child();
   int os_error = ENOENT;
   for (const std::string& file : plan.files) {
     ::execve(file.c_str(), plan.argv_pointers.data(), plan.environment_pointers.data());

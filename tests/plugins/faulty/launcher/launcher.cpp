@@ -31,8 +31,10 @@ void PipeLauncher::launch(const LaunchRequest& request) {
 }
 
 void PipeLauncher::signal(LaunchId id, int signal_number) {
+  if (!steps_->takes_signal(id)) return;
   post([this, id, signal_number] {
-    if (children_.contains(id)) steps_->send_signal(children_, id, signal_number);
+    if (children_.contains(id)) return steps_->send_signal(children_, id, signal_number);
+    steps_->signal_ended(id, signal_number);
   });
 }
 

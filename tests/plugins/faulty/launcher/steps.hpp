@@ -40,6 +40,8 @@ struct Setup {
   bool default_signals = true;
   bool nothing_blocked = true;
   bool only_its_descriptors = true;
+  // In the child, before the program; only what is allowed between fork and exec.
+  void (*in_child)() = nullptr;
 };
 
 struct End {
@@ -71,6 +73,8 @@ class Steps {
 
   // ---- on the host's thread ----
   virtual void accept(const Host&, const LaunchRequest&) {}
+  // Whether a signal is for this launch at all; one that has ended counts, too.
+  virtual bool takes_signal(LaunchId) { return true; }
   // Destroyed but for this; returns at once.
   virtual void destroyed(const Host&) {}
 
@@ -82,6 +86,8 @@ class Steps {
   virtual void tell_end(const Host& host, LaunchId id, const End& end);
   // Only of launches that run.
   virtual void send_signal(Children& children, LaunchId id, int number);
+  // Of a launch that has ended, or is not there.
+  virtual void signal_ended(LaunchId, int /*number*/) {}
   virtual void payload_written(Child& child);
   virtual void close_stdin(Child& child);
   // What it wrote before it ended.
