@@ -14,9 +14,13 @@ namespace {
 
 class Interrupt : public SystemTest {
  protected:
+  // Until it is sleep, a child of the shell drops a TERM that the shell has a trap for.
+  static constexpr const char* kAwaitSleep = "until grep -q sleep /proc/$!/comm; do :; done; ";
   // TERM makes it say so and exit with 0.
-  static constexpr const char* kOrderly =
-      "trap 'echo got TERM; kill $!; exit 0' TERM; sleep 3600 & echo ready; wait";
+  static std::string orderly() {
+    return std::string("trap 'echo got TERM; kill $!; exit 0' TERM; sleep 3600 & ") + kAwaitSleep +
+           "echo ready; wait";
+  }
   std::string stubborn() const {
     return "trap '' TERM INT; echo ready; while :; do " + sleep_marked() + "; done";
   }
@@ -24,7 +28,7 @@ class Interrupt : public SystemTest {
   // TERM makes it save its work, which lasts until it is told to be done with that.
   std::string saving() const {
     return "trap 'echo saving; read x < " + fifo() + "; echo saved; kill $!; exit 0' TERM; sleep 3600 & " +
-           "echo ready; wait";
+           kAwaitSleep + "echo ready; wait";
   }
   std::string fifo() const { return (folder() / "fifo").string(); }
   void make_fifo() const { ASSERT_EQ(::mkfifo(fifo().c_str(), 0600), 0); }
@@ -54,7 +58,7 @@ bool is_pending(pid_t pid, int number) {
 }
 
 TEST_F(Interrupt, OnceIsOrderly) {
-  Running hostmesh(run_script({}, kOrderly));
+  Running hostmesh(run_script({}, orderly()));
   ASSERT_TRUE(hostmesh.read_until_out("ready"));
 
   hostmesh.signal(SIGINT);
@@ -66,7 +70,7 @@ TEST_F(Interrupt, OnceIsOrderly) {
 
 TEST_F(Interrupt, TermAndHangupAreOrderlyToo) {
   for (const int number : {SIGTERM, SIGHUP}) {
-    Running hostmesh(run_script({}, kOrderly));
+    Running hostmesh(run_script({}, orderly()));
     ASSERT_TRUE(hostmesh.read_until_out("ready"));
 
     hostmesh.signal(number);
@@ -80,7 +84,7 @@ TEST_F(Interrupt, TermAndHangupAreOrderlyToo) {
 TEST_F(Interrupt, WhateverElseWouldEndAProgramIsOrderlyToo) {
   for (const int number :
        {SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ, SIGPOLL, SIGPWR, SIGSTKFLT}) {
-    Running hostmesh(run_script({}, kOrderly));
+    Running hostmesh(run_script({}, orderly()));
     ASSERT_TRUE(hostmesh.read_until_out("ready"));
 
     hostmesh.signal(number);
