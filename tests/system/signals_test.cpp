@@ -457,6 +457,19 @@ TEST_F(Interrupt, WhoeverIsToldToEndHasItsGraceAlsoBehindAShell) {
   EXPECT_TRUE(std::filesystem::exists(folder() / "saved"));
 }
 
+TEST_F(Interrupt, WhoeverStaysBehindAShellIsKilledWhenItsGraceIsOverAndNamed) {
+  set_environment("HOSTMESH_KILL_TIMEOUT", "300ms");
+  write_file("stays", "trap '' TERM; echo up >" + (folder() / "up").string() + "; while :; do sleep 1; done");
+  Running hostmesh(
+      run_script({}, "sh " + (folder() / "stays").string() + " </dev/null >/dev/null 2>&1; true"));
+  ASSERT_TRUE(becomes_true([&] { return std::filesystem::exists(folder() / "up"); }));
+  hostmesh.signal(SIGTERM);
+  ASSERT_TRUE(hostmesh.finish());
+  EXPECT_EQ(hostmesh.status(), 143);
+  EXPECT_NE(hostmesh.err().find("that the command had left running"), std::string::npos) << hostmesh.err();
+  expect_nothing_left();
+}
+
 // --- what the one above a run has to see
 // --------------------------------------------------------------------------------------------
 

@@ -541,7 +541,8 @@ std::vector<std::filesystem::path> folders_of_stock_child() {
   const char* const path = std::getenv("PATH");
   std::istringstream in_path(path == nullptr ? "" : path);
   for (std::string folder; std::getline(in_path, folder, ':');) {
-    if (folder.starts_with('/')) folders.emplace_back(folder);
+    std::error_code failure;
+    folders.push_back(std::filesystem::absolute(folder.empty() ? "." : folder, failure));
   }
   return folders;
 }

@@ -184,7 +184,8 @@ struct ChildProcess::State : std::enable_shared_from_this<State> {
   void conclude() {
     // While the leader is a zombie no other process can have the group's id.
     if (group == ProcessGroup::kOwn && (at_exit.group == GroupAtExit::kKill || !owner)) {
-      if (owner && !was_told_to_end) left_behind = names_of_those_left();
+      // Whoever was told to end as well and had its time for it is named, too.
+      if (owner && (!was_told_to_end || lingering)) left_behind = names_of_those_left();
       detail::send_group_signal(pid, SIGKILL);
     }
     reap();
